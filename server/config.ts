@@ -1,0 +1,200 @@
+/**
+ * config.json of one member's folder: what a role needs to know, checked against a schema before anything starts.
+ *
+ * A folder holds everything of one process:
+ *   config.json   this file's subject
+ *   trust.json    platform only: the judge's trust bundle, and with it the policy text
+ *   keys/         private keys, mode 0600 (keys.ts)
+ *   store/        what the role persists
+ *
+ * Addresses: `listen` and the `url`s say where a process is now; `probata start` rewrites them when it is given another
+ * port. The policy text never changes after `init`, because its digest stands in every certificate: its URLs are the
+ * ones of the day it was made, and no program of ours dials them.
+ * Not here: reading keys (keys.ts), making a consortium (roles/init.ts).
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv, type ErrorObject } from 'ajv';
+import { StartError } from './start-error.ts';
+
+export type Role = 'platform' | 'court' | 'mirror';
+
+/** Where a process listens. Port 0 asks the system for a free one (tests). */
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Someone who cosigns the ledger, as the platform knows it. */
+export interface MemberConfig {
+  /** Name of the policy group, `court-1`. */
+  readonly member: string;
+  readonly kind: 'court' | 'arbitration';
+  /** Key name of its cosignatures (tlog-cosignature). */
+  readonly keyName: string;
+  readonly name: string;
+  readonly nameEn: string;
+  /** Submission and monitoring prefix: `http://host:port/witness` of a court, `…/mirror` of an arbitration body. */
+  readonly url: string;
+}
+
+export interface PlatformConfig {
+  readonly v: 1;
+  readonly role: 'platform';
+  readonly name: string;
+  readonly listen: Listen;
+  /** Name of the consortium: part of every key name. */
+  readonly consortium: string;
+  /** Who the platform is, and the statement of Online Litigation Rules Art. 17 in force: printed in every record. */
+  readonly platform: {
+    readonly name: string;
+    readonly nameEn: string;
+    readonly statement: string;
+    readonly statementEn: string;
+  };
+  readonly members: readonly MemberConfig[];
+  /** RFC 3161 services, in the order they are asked. */
+  readonly timestampUrls: readonly string[];
+}
+
+interface CosignerConfig {
+  readonly v: 1;
+  readonly name: string;
+  readonly listen: Listen;
+  /** Key name of its cosignatures. */
+  readonly keyName: string;
+  readonly displayName: string;
+  readonly displayNameEn: string;
+  /** The logs it accepts checkpoints of, each with the vkeys it trusts for that origin. */
+  readonly logs: readonly { readonly origin: string; readonly vkeys: readonly string[] }[];
+}
+
+export interface CourtConfig extends CosignerConfig {
+  readonly role: 'court';
+}
+
+export interface MirrorConfig extends CosignerConfig {
+  readonly role: 'mirror';
+}
+
+export interface RoleConfig {
+  readonly platform: PlatformConfig;
+  readonly court: CourtConfig;
+  readonly mirror: MirrorConfig;
+}
+
+/** File names inside a folder, in one place because init writes them and the roles read them. */
+export const CONFIG_FILE = 'config.json';
+export const TRUST_FILE = 'trust.json';
+export const STORE_FOLDER = 'store';
+export const REPORTS_FOLDER = 'reports';
+export const KEY_FILES = {
+  log: join('keys', 'log.pem'),
+  receipt: join('keys', 'receipt.pem'),
+  pdf: join('keys', 'pdf.pem'),
+  pdfChain: join('keys', 'pdf-chain.pem'),
+  ed25519: join('keys', 'ed25519.pem'),
+  mlDsa44: join('keys', 'ml-dsa-44.pem'),
+  tsa: join('keys', 'tsa.pem'),
+  tsaChain: join('keys', 'tsa-chain.pem'),
+} as const;
+
+const text = { type: 'string', minLength: 1, maxLength: 4000 };
+const url = { type: 'string', pattern: '^https?://[!-~]{1,2000}$' };
+const listen = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['host', 'port'],
+  properties: { host: text, port: { type: 'integer', minimum: 0, maximum: 65_535 } },
+};
+
+function objectOf(properties: Record<string, object>): object {
+  return { type: 'object', additionalProperties: false, required: Object.keys(properties), properties };
+}
+
+const member = objectOf({
+  member: text,
+  kind: { enum: ['court', 'arbitration'] },
+  keyName: text,
+  name: text,
+  nameEn: text,
+  url,
+});
+
+const platformSchema = objectOf({
+  v: { const: 1 },
+  role: { const: 'platform' },
+  name: text,
+  listen,
+  consortium: text,
+  platform: objectOf({ name: text, nameEn: text, statement: text, statementEn: text }),
+  members: { type: 'array', items: member, maxItems: 256 },
+  timestampUrls: { type: 'array', items: url, minItems: 1, maxItems: 256 },
+});
+
+function cosignerSchema(role: 'court' | 'mirror'): object {
+  const log = objectOf({ origin: text, vkeys: { type: 'array', items: text, minItems: 1, maxItems: 16 } });
+  return objectOf({
+    v: { const: 1 },
+    role: { const: role },
+    name: text,
+    listen,
+    keyName: text,
+    displayName: text,
+    displayNameEn: text,
+    logs: { type: 'array', items: log, minItems: 1, maxItems: 256 },
+  });
+}
+
+const SCHEMAS: Record<Role, object> = {
+  platform: platformSchema,
+  court: cosignerSchema('court'),
+  mirror: cosignerSchema('mirror'),
+};
+
+/**
+ * Reads and checks the configuration in a member's folder.
+ * @param dir the folder
+ * @param role which role is being started; a folder of another role is refused
+ * @throws StartError `config-missing`, `config-malformed`
+ */
+export function readConfig<R extends Role>(dir: string, role: R): RoleConfig[R] {
+  const path = join(dir, CONFIG_FILE);
+  const value = readJsonFile(path);
+  const validate = new Ajv({ allErrors: false }).compile(SCHEMAS[role]);
+  if (!validate(value)) throw new StartError('config-malformed', `${path}: ${describe(validate.errors?.[0], role)}`);
+  return value as RoleConfig[R];
+}
+
+/**
+ * Which role a folder belongs to, for commands that take any folder.
+ * @throws StartError `config-missing`, `config-malformed`
+ */
+export function readRole(dir: string): Role {
+  const path = join(dir, CONFIG_FILE);
+  const value = readJsonFile(path) as { role?: unknown } | null;
+  const role = value?.role;
+  if (role === 'platform' || role === 'court' || role === 'mirror') return role;
+  throw new StartError('config-malformed', `${path}: "role" must be platform, court or mirror`);
+}
+
+function readJsonFile(path: string): unknown {
+  let content: string;
+  try {
+    content = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new StartError('config-missing', `${path} cannot be read; make it with "probata init"`, { cause });
+  }
+  try {
+    return JSON.parse(content);
+  } catch (cause) {
+    throw new StartError('config-malformed', `${path} is not JSON`, { cause });
+  }
+}
+
+function describe(error: ErrorObject | undefined, role: Role): string {
+  if (error === undefined) throw new Error('invariant: a failed validation has an error');
+  if (error.instancePath === '/role') return `this folder does not belong to a ${role}`;
+  const extra = error.keyword === 'additionalProperties' ? ` "${error.params['additionalProperty']}"` : '';
+  return `${error.instancePath === '' ? 'the file' : error.instancePath} ${error.message}${extra}`;
+}

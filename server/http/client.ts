@@ -1,0 +1,118 @@
+/**
+ * The `Http` port over node:http and node:https: kept connections, one deadline per request, a limit on every answer.
+ * A body may be a stream; an answer that comes before the stream is sent ends the sending (tlog-mirror answers so).
+ * It never retries and never follows redirects: the callers own their retries.
+ */
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Readable } from 'node:stream';
+import type { Http } from '../../ledger/log/ports.ts';
+
+export type HttpErrorCode = 'http-unreachable' | 'http-timeout' | 'http-answer-too-large' | 'http-malformed';
+
+/** Nothing that may be used as an answer came back. */
+export class HttpError extends Error {
+  readonly code: HttpErrorCode;
+
+  constructor(code: HttpErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'HttpError';
+    this.code = code;
+  }
+}
+
+/** Connections kept or open to one host. */
+const SOCKETS_PER_HOST = 64;
+/** A kept connection unused for this long is closed by us, before the server would (http/server.ts keeps 30 s). */
+const FREE_SOCKET_MS = 15_000;
+
+type HttpRequest = Parameters<Http>[0];
+type HttpResponse = Awaited<ReturnType<Http>>;
+
+export interface HttpClient {
+  readonly http: Http;
+  /** Closes the kept connections; requests under way fail. */
+  close(): void;
+}
+
+/** Opens a client with its own pool of connections. */
+export function openHttpClient(): HttpClient {
+  const options = { keepAlive: true, maxSockets: SOCKETS_PER_HOST, timeout: FREE_SOCKET_MS };
+  const agents = { 'http:': new HttpAgent(options), 'https:': new HttpsAgent(options) };
+  return {
+    http: (request) => send(request, agents),
+    close: () => {
+      agents['http:'].destroy();
+      agents['https:'].destroy();
+    },
+  };
+}
+
+async function send(request: HttpRequest, agents: { 'http:': HttpAgent; 'https:': HttpsAgent }): Promise<HttpResponse> {
+  const url = new URL(request.url);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new HttpError('http-malformed', `${url.protocol} is not a protocol this client speaks`);
+  }
+  const secure = url.protocol === 'https:';
+  const { body } = request;
+  const options: RequestOptions = {
+    method: request.method,
+    agent: agents[url.protocol],
+    headers: {
+      ...request.headers,
+      ...(body instanceof Uint8Array ? { 'content-length': String(body.length) } : {}),
+    },
+  };
+
+  const outgoing = secure ? httpsRequest(url, options) : httpRequest(url, options);
+  let timedOut = false;
+  const deadline = setTimeout(() => {
+    timedOut = true;
+    outgoing.destroy();
+  }, request.timeoutMs);
+  const source =
+    body === undefined || body instanceof Uint8Array ? undefined : Readable.from(body, { objectMode: false });
+  try {
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      outgoing.once('response', resolve);
+      outgoing.on('error', reject);
+    });
+    if (source === undefined) outgoing.end(body);
+    else source.on('error', (cause) => outgoing.destroy(cause)).pipe(outgoing);
+    const response = await answered;
+    const bytes = await collect(response, request.responseBytesMax);
+    // The rest of a streamed body is of no use any more; a half-sent request cannot share its connection.
+    if (!outgoing.writableFinished) outgoing.destroy();
+    return { status: response.statusCode ?? 0, headers: flat(response), body: bytes };
+  } catch (cause) {
+    outgoing.destroy();
+    if (timedOut) throw new HttpError('http-timeout', `${url.host}: no whole answer in ${request.timeoutMs} ms`);
+    if (cause instanceof HttpError) throw cause;
+    throw new HttpError('http-unreachable', `${url.host}: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {
+      cause,
+    });
+  } finally {
+    clearTimeout(deadline);
+    source?.destroy();
+  }
+}
+
+async function collect(response: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of response as AsyncIterable<Uint8Array>) {
+    total += chunk.length;
+    if (total > bytesMax) throw new HttpError('http-answer-too-large', `the answer is larger than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  const whole = Buffer.concat(chunks);
+  return new Uint8Array(whole.buffer, whole.byteOffset, whole.length);
+}
+
+function flat(response: IncomingMessage): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const [name, value] of Object.entries(response.headers)) {
+    if (value !== undefined) out[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return out;
+}
