@@ -1,0 +1,74 @@
+/**
+ * The life of one role's process: open, note the pid, serve until told to stop, close in order, exit.
+ * Told to stop: SIGTERM, SIGINT, or the end of stdin when `probata start` is the parent (so that no role outlives it unseen).
+ * Fail-stop: after a failed write nothing this process believes may be trusted, so it kills itself without any clean-up and the
+ * next start recovers from what is on disk.
+ */
+import { basename, resolve } from 'node:path';
+import { type EventLog, openLog } from '../logging.ts';
+import { pidPath, removePid, writePid } from '../pid.ts';
+
+/** Set by `probata start` in the environment of the processes it watches. */
+export const SUPERVISED = 'PROBATA_SUPERVISED';
+
+/** A stop that takes longer than this ends in exit code 1. */
+const STOP_DEADLINE_MS = 20_000;
+
+export interface RunningRole {
+  /** `http://host:port` */
+  readonly url: string;
+  /** Finishes requests in flight, then closes the stores. */
+  close(): Promise<void>;
+}
+
+export interface RoleContext {
+  readonly log: EventLog;
+  /** Ends the process at once, for failures after which its memory cannot be trusted. */
+  readonly fatal: (error: Error) => never;
+}
+
+/** Opens a role on its folder; rejects with StartError when the operator must do something first. */
+export type OpenRole = (dir: string, context: RoleContext) => Promise<RunningRole>;
+
+/**
+ * Runs a role until it is told to stop, then exits the process.
+ * @param dir the member's folder; its last part is the member's name
+ * @param open opens the role
+ * @throws StartError when it cannot be opened
+ */
+export async function runRole(dir: string, open: OpenRole): Promise<void> {
+  const name = basename(resolve(dir));
+  const log = openLog(name);
+  const startedAt = Date.now();
+  const role = await open(dir, { log, fatal: (error) => failStop(log, error) });
+  const pid = pidPath(dir, name);
+  writePid(pid);
+  log('info', 'listening', { url: role.url, pid: process.pid, ms: Date.now() - startedAt });
+
+  const cause = await stopRequested();
+  log('info', 'stopping', { signal: cause });
+  setTimeout(() => {
+    log('alarm', 'stop-took-too-long', { ms: STOP_DEADLINE_MS });
+    process.exit(1);
+  }, STOP_DEADLINE_MS).unref();
+  await role.close();
+  removePid(pid);
+  log('info', 'stopped');
+  process.exit(0);
+}
+
+function stopRequested(): Promise<string> {
+  return new Promise((resolveStop) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolveStop(signal));
+    if (process.env[SUPERVISED] === undefined) return;
+    process.stdin.on('error', () => resolveStop('parent-gone')).on('end', () => resolveStop('parent-gone'));
+    process.stdin.resume();
+  });
+}
+
+function failStop(log: EventLog, error: Error): never {
+  log('alarm', 'fail-stop', { reason: error.message });
+  // Not process.exit: its clean-up would close the store, and closing writes.
+  process.kill(process.pid, 'SIGKILL');
+  throw error;
+}
