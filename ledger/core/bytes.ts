@@ -19,6 +19,14 @@ export function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }
 
+/** True when the text holds a character below U+0020, other than the allowed ones. */
+export function hasControl(text: string, allowed = ''): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) < 0x20 && !allowed.includes(text.charAt(i))) return true;
+  }
+  return false;
+}
+
 /** UTF-8 bytes of a well-formed text. A lone surrogate breaks an invariant: it would be replaced in silence. */
 export function utf8Encode(text: string): Uint8Array {
   if (!isWellFormed(text)) throw new Error('invariant: text with a lone surrogate has no UTF-8 form');

@@ -2,7 +2,7 @@
 // Strictly: no duplicate keys, no lone surrogates, no numbers beyond a double, bounded length and depth.
 // Integers above 2^53 - 1 lose digits like in any JSON reader: formats that need them write them as strings.
 
-import { isWellFormed, utf8Decode } from './bytes.ts';
+import { hasControl, isWellFormed, utf8Decode } from './bytes.ts';
 import { LedgerError } from './errors.ts';
 import { JSON_DEPTH_MAX, JSON_LENGTH_MAX } from './limits.ts';
 
@@ -142,11 +142,13 @@ class Reader {
     this.#expect('"');
     let value = '';
     for (;;) {
-      value += this.#match(/[^"\\\u0000-\u001f]*/y) ?? '';
+      value += this.#match(/[^"\\]*/y) ?? '';
       if (this.#text.charAt(this.#at) !== '\\') break;
       value += this.#escape();
     }
     this.#expect('"');
+    // Unescaped: an escaped control character has become one by now, so the source is asked.
+    if (hasControl(this.#text.slice(start, this.#at))) throw malformed('control character in a string', start);
     if (!isWellFormed(value)) throw malformed('lone surrogate', start);
     return value;
   }

@@ -9,9 +9,6 @@ export const TILE_WIDTH = 256;
 /** Bytes in a full tile. tlog-tiles, "Merkle Tree". */
 export const TILE_BYTES = 8192;
 
-/** Tree levels spanned by one tile: 256 = 2^8. */
-export const TILE_HEIGHT = 8;
-
 /** Highest tile level a path may name. tlog-tiles, "Merkle Tree". */
 export const TILE_LEVEL_MAX = 63;
 

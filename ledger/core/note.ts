@@ -9,6 +9,7 @@ import {
   base64Encode,
   concat,
   equal,
+  hasControl,
   hexDecode,
   hexEncode,
   isWellFormed,
@@ -56,17 +57,12 @@ export interface Note {
 /** True for a key name: not empty, no Unicode space, no plus sign, and nothing a note could not hold. */
 export function isKeyName(text: string): boolean {
   // SPEC signed-note: "Key names MUST be non-empty and MUST NOT contain any Unicode spaces or plus (U+002B) characters."
-  return text !== '' && isWellFormed(text) && !/[\p{White_Space}+\u0000-\u001f]/u.test(text);
+  return text !== '' && isWellFormed(text) && !hasControl(text) && !/[\p{White_Space}+]/u.test(text);
 }
 
 /** True for the text of a note: not empty, ends in a newline, no other control character. */
 export function isNoteText(text: string): boolean {
-  return text.endsWith('\n') && isWellFormed(text) && !hasControl(text);
-}
-
-function hasControl(text: string): boolean {
-  // SPEC signed-note: "MUST NOT contain any ASCII control characters (those below U+0020) other than newline."
-  return /[\u0000-\u0009\u000b-\u001f]/.test(text);
+  return text.endsWith('\n') && isWellFormed(text) && !hasControl(text, '\n');
 }
 
 /**
@@ -161,7 +157,8 @@ export function parseNote(note: string | Uint8Array): Note {
   if (text.length > NOTE_BYTES_MAX || utf8Encode(text).length > NOTE_BYTES_MAX) {
     throw new LedgerError('note-malformed', `more than ${NOTE_BYTES_MAX} bytes`);
   }
-  if (hasControl(text)) throw new LedgerError('note-malformed', 'control character');
+  // SPEC signed-note: "MUST NOT contain any ASCII control characters (those below U+0020) other than newline."
+  if (hasControl(text, '\n')) throw new LedgerError('note-malformed', 'control character');
   // SPEC signed-note: "the text is separated from the signatures by the last empty line in the note."
   const separator = text.lastIndexOf('\n\n');
   if (separator < 0) throw new LedgerError('note-malformed', 'no empty line');

@@ -3,7 +3,7 @@
 // Reading and checking tiles is tile-reader.ts's task.
 
 import { LedgerError } from './errors.ts';
-import { type Hash, treeRoot } from './hash.ts';
+import { type Hash, nodeHash, treeRoot } from './hash.ts';
 import { HASH_BYTES, INDEX_MAX, TILE_BYTES, TILE_LEVEL_MAX, TILE_WIDTH } from './limits.ts';
 
 /** A hash tile, or the bundle of the entries below a level-0 tile. `width` is 1..256: hashes, or entries. */
@@ -77,14 +77,12 @@ function grown(level: Tile['level'], before: number, after: number): Tile[] {
  * @throws LedgerError tile-malformed when the bytes are not 1..256 whole hashes
  */
 export function tileRoot(hashes: Uint8Array): Hash {
-  if (hashes.length === 0 || hashes.length > TILE_BYTES || hashes.length % HASH_BYTES !== 0) {
-    throw new LedgerError('tile-malformed', `a tile of ${hashes.length} bytes`);
-  }
-  return treeRoot(Array.from({ length: hashes.length / HASH_BYTES }, (_, i) => hashAt(hashes, i)));
+  return treeRoot(tileHashes(hashes));
 }
 
 /**
- * The hash of node `index` of the tree inside a tile, `level` 0..8 above its hashes: over hashes [index * 2^level, (index + 1) * 2^level).
+ * The hash of node `index` of the tree inside a tile, `level` 0..8 above its hashes:
+ * over hashes [index * 2^level, (index + 1) * 2^level).
  * @throws LedgerError tile-malformed when the tile is too narrow to have that node
  */
 export function nodeInTile(hashes: Uint8Array, level: number, index: number): Hash {
@@ -94,6 +92,31 @@ export function nodeInTile(hashes: Uint8Array, level: number, index: number): Ha
   return tileRoot(bytes);
 }
 
-function hashAt(hashes: Uint8Array, index: number): Hash {
-  return hashes.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+/**
+ * All full nodes inside a tile, computed once: result[level][index] is nodeInTile(hashes, level, index).
+ * @throws LedgerError tile-malformed when the bytes are not 1..256 whole hashes
+ */
+export function tileNodes(hashes: Uint8Array): readonly (readonly Hash[])[] {
+  const levels = [tileHashes(hashes)];
+  for (let below = levels[0] ?? []; below.length > 1; ) {
+    const above: Hash[] = [];
+    for (let i = 0; i + 1 < below.length; i += 2) above.push(nodeHash(at(below, i), at(below, i + 1)));
+    levels.push(above);
+    below = above;
+  }
+  return levels;
+}
+
+function tileHashes(hashes: Uint8Array): Hash[] {
+  if (hashes.length === 0 || hashes.length > TILE_BYTES || hashes.length % HASH_BYTES !== 0) {
+    throw new LedgerError('tile-malformed', `a tile of ${hashes.length} bytes`);
+  }
+  const count = hashes.length / HASH_BYTES;
+  return Array.from({ length: count }, (_, i) => hashes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES));
+}
+
+function at(hashes: readonly Hash[], index: number): Hash {
+  const hash = hashes[index];
+  if (hash === undefined) throw new Error('invariant: a node inside the tile');
+  return hash;
 }
