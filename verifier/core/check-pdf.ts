@@ -1,0 +1,108 @@
+// The PDF's side of a certificate: structure, signature, chain, and the visible pages drawn again.
+// The reader is certs/core/pdf-read.ts, the renderer comes in as a function: this folder draws nothing itself.
+// Every function is one check: it returns what later checks need, or throws what it found.
+
+import {
+  checkDocumentSignature,
+  checkSignatureTimestamp,
+  checkSigner,
+  type DocumentSignature,
+} from '../../certs/core/document-signature.ts';
+import { CertError } from '../../certs/core/errors.ts';
+import { type CertificatePdf, readCertificatePdf } from '../../certs/core/pdf-read.ts';
+import { header, type ShownRecord } from '../../certs/core/record.ts';
+import { parseTimestampToken, type VerifiedTimestamp } from '../../certs/core/timestamp.ts';
+import { nameText } from '../../certs/core/x509.ts';
+import { equal, utf8Encode } from '../../ledger/core/bytes.ts';
+import type { Passed } from './checks.ts';
+import { VerifierError } from './errors.ts';
+import { CERTIFICATE_BYTES_MAX } from './limits.ts';
+import type { Trust } from './trust.ts';
+
+/** What a renderer draws a certificate from. */
+export interface PageSource {
+  readonly record: Uint8Array;
+  readonly proof: Uint8Array;
+  /** YYYY-MM-DDTHH:MM:SSZ */
+  readonly signedAt: string;
+  readonly contentsBytes: number;
+}
+
+/** Draws the unsigned bytes; throws CertError renderer-unknown when the record asks for another renderer. */
+export type Rerender = (source: PageSource) => Promise<Uint8Array>;
+
+// Uncompressed text that every certificate holds: the proof's file name, its first line, a key of the record.
+const MARKS = ['deposit.tlog-proof', 'c2sp.org/tlog-proof@v1', '"policySha256"'].map(utf8Encode);
+
+/** One revision, only known objects, nothing hidden. */
+export function checkStructure(certificate: Uint8Array): Passed<CertificatePdf> {
+  if (certificate.length > CERTIFICATE_BYTES_MAX) {
+    throw new CertError('pdf-too-large', `the certificate is longer than ${CERTIFICATE_BYTES_MAX} bytes`);
+  }
+  try {
+    return { value: readCertificatePdf(certificate), detail: { bytes: certificate.length } };
+  } catch (error) {
+    // A file that never was a certificate says nothing about any deposit; a certificate with changed bytes does.
+    const refused = error instanceof CertError && (error.code === 'pdf-malformed' || error.code === 'pdf-not-ours');
+    if (!refused || MARKS.some((mark) => holds(certificate, mark))) throw error;
+    throw new VerifierError('not-a-certificate', error.message);
+  }
+}
+
+function holds(bytes: Uint8Array, mark: Uint8Array): boolean {
+  const first = mark[0] as number;
+  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    if (equal(bytes.subarray(at, at + mark.length), mark)) return true;
+  }
+  return false;
+}
+
+/** The signature is over exactly these bytes, and verifies. */
+export function checkSignature(pdf: CertificatePdf): Passed<DocumentSignature> {
+  const value = checkDocumentSignature(pdf);
+  return { value, detail: { signer: nameText(value.signer.subject) } };
+}
+
+/** A pinned root vouches for the signer, at the time its timestamp gives; that the timestamp holds is a check of its own. */
+export function checkChain(signature: DocumentSignature, trust: Trust): Passed<true> {
+  const { timeMs } = parseTimestampToken(signature.timestampToken).info;
+  const path = checkSigner(signature, trust.pdfRoots, timeMs);
+  return { value: true, detail: { path: path.map(({ subject }) => nameText(subject)) } };
+}
+
+/** An authority under a pinned timestamp root has put its time on this signature. */
+export function checkToken(signature: DocumentSignature, trust: Trust): Passed<VerifiedTimestamp> {
+  const value = checkSignatureTimestamp(signature, trust.timestampRoots);
+  return {
+    value,
+    detail: { time: new Date(value.timeMs).toISOString(), authority: nameText(value.authority.subject) },
+  };
+}
+
+/**
+ * The visible pages are what the renderer draws from the record and the proof, byte for byte outside the signature.
+ * @param rendererId the renderer at hand; '' when it is not told apart
+ */
+export async function checkPages(
+  certificate: Uint8Array,
+  pdf: CertificatePdf,
+  record: ShownRecord,
+  rerender: Rerender | undefined,
+  rendererId: string | undefined,
+): Promise<Passed<true>> {
+  if (rerender === undefined) throw new VerifierError('renderer-absent', 'no renderer was given');
+  const { renderer } = header(record);
+  if (rendererId !== undefined && renderer !== rendererId) {
+    throw new CertError('renderer-unknown', `the record asks for renderer ${renderer}, here is ${rendererId}`);
+  }
+  const { attachments, signedAt, contentsBytes, signatureByteRange } = pdf;
+  const { 'record.json': recordBytes, 'deposit.tlog-proof': proofBytes } = attachments;
+  const drawn = await rerender({ record: recordBytes, proof: proofBytes, signedAt, contentsBytes });
+  const [, start, end] = signatureByteRange;
+  const same =
+    drawn.length === certificate.length &&
+    equal(drawn.subarray(0, start), certificate.subarray(0, start)) &&
+    equal(drawn.subarray(end), certificate.subarray(end));
+  if (!same) throw new VerifierError('pages-differ', 'drawing the record again gives other bytes');
+  return { value: true, detail: { renderer } };
+}

@@ -1,0 +1,211 @@
+// The facts for the judge: what a certificate shows once every check of the certificate itself has passed.
+// Names of courts and arbitration bodies come from the verifier's trust bundle; what comes from the record is a claim of
+// the platform or the submitter and is labelled so. Plain JSON values; the sentences around them are in explain.ts.
+
+import { files, header, type RecordHeader, type ShownRecord } from '../../certs/core/record.ts';
+import type { VerifiedTimestamp } from '../../certs/core/timestamp.ts';
+import { nameText } from '../../certs/core/x509.ts';
+import { base64Encode } from '../../ledger/core/bytes.ts';
+import type { Compared } from './check-evidence.ts';
+import type { NamedCosignature, ReadProof } from './check-ledger.ts';
+import type { Times } from './check-times.ts';
+import { type Forgery, forgeryOf } from './forgery.ts';
+import { CLOCK_TOLERANCE_MS } from './limits.ts';
+import type { Warning } from './report.ts';
+import { GROUP_OF, type MemberKind, type Trust, type TrustMember, witnessesOf } from './trust.ts';
+
+/** Times are ISO 8601 UTC, digests lower-case hex, the root base64. */
+export interface Facts {
+  readonly deposit: {
+    readonly id: string;
+    /** By the platform's clock. */
+    readonly received: string;
+    /** When the platform says it signed the certificate. */
+    readonly signedAt: string;
+    readonly platform: { readonly name: string; readonly nameEn: string };
+    readonly submitter: RecordHeader['submitter'];
+    readonly capture: RecordHeader['capture'];
+    /** How many the deposit has; a record may show fewer. */
+    readonly files: number;
+  };
+  readonly files: readonly FactFile[];
+  /** The files at hand; undefined when none was compared, or one is not in the record. */
+  readonly evidence?: readonly { readonly name: string; readonly sha256: string; readonly files: readonly number[] }[];
+  readonly ledger: {
+    readonly origin: string;
+    readonly index: number;
+    readonly treeSize: number;
+    readonly rootHash: string;
+    readonly commitment: string;
+  };
+  /** By the courts' clocks. */
+  readonly notLaterThan: { readonly time: string; readonly courts: Times['courts'] };
+  /** Every member of the policy, cosigned or not. */
+  readonly members: readonly FactMember[];
+  /** What the policy asks of each kind. */
+  readonly needed: Readonly<Record<MemberKind, { readonly needed: number; readonly members: number }>>;
+  /** By the timestamp authority's clock. */
+  readonly timestamp: { readonly time: string; readonly authority: string };
+  readonly forgery: Forgery;
+  /** Online Litigation Rules Art. 17 and 18: what the platform and the submitter have stated; '' = nothing. Not checked by us. */
+  readonly stated: Readonly<Record<StatedId, string>>;
+}
+
+export interface FactFile {
+  readonly number: number;
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: string;
+  readonly sm3?: string;
+  readonly compared: boolean;
+}
+
+export interface FactMember extends TrustMember {
+  readonly keyName: string;
+  readonly algorithms: readonly string[];
+  /** Its cosignature time; undefined when it does not count: it has not cosigned with all its keys, or its clock cannot be right. */
+  readonly time?: string;
+}
+
+/** Art. 17 (1) to (4), then the six facts of Art. 18. */
+export const STATED_17 = ['qualification', 'neutrality', 'system', 'process'] as const;
+export const STATED_18 = ['source', 'generation', 'storage', 'notarisation', 'witness', 'corroboration'] as const;
+export type StatedId = (typeof STATED_17)[number] | (typeof STATED_18)[number];
+
+/** Everything the checks have handed on. */
+export interface Shown {
+  readonly trust: Trust;
+  readonly record: ShownRecord;
+  readonly proof: ReadProof;
+  readonly cosigned: readonly NamedCosignature[];
+  readonly times: Times;
+  readonly timestamp: VerifiedTimestamp;
+  readonly signedAt: string;
+  readonly compared: Compared | undefined;
+}
+
+const ALGORITHMS: Readonly<Record<number, string>> = { 4: 'Ed25519', 6: 'ML-DSA-44' };
+
+/** The facts of a certificate of which every check but the evidence has passed. */
+export function factsOf(shown: Shown): Facts {
+  const { trust, record, proof, times, timestamp, compared } = shown;
+  const head = header(record);
+  const { policy } = trust;
+  const needed = (kind: MemberKind): { needed: number; members: number } => {
+    const group = policy.groups.get(GROUP_OF[kind]);
+    return { needed: group?.needed ?? 0, members: group?.members.length ?? 0 };
+  };
+  return {
+    deposit: {
+      id: head.id,
+      received: head.received,
+      signedAt: shown.signedAt,
+      platform: { name: head.platform.name, nameEn: head.platform.nameEn },
+      submitter: head.submitter,
+      capture: head.capture,
+      files: head.files,
+    },
+    files: files(record).map(({ index, name, size, sha256, sm3 }) => ({
+      number: index,
+      name,
+      size,
+      sha256,
+      ...(sm3 !== undefined && { sm3 }),
+      compared: compared?.files.has(index) === true,
+    })),
+    ...(compared && {
+      evidence: compared.evidence.map(({ given, files }) => ({ name: given.name, sha256: given.sha256, files })),
+    }),
+    ledger: {
+      origin: proof.checkpoint.origin,
+      index: proof.proof.index,
+      treeSize: proof.checkpoint.size,
+      rootHash: base64Encode(proof.checkpoint.root),
+      commitment: proof.entry.commitment,
+    },
+    notLaterThan: { time: iso(times.notLaterThanMs), courts: times.courts },
+    members: trust.members.map((member) => memberFact(member, shown)),
+    needed: { court: needed('court'), arbitration: needed('arbitration') },
+    timestamp: { time: iso(timestamp.timeMs), authority: nameText(timestamp.authority.subject) },
+    forgery: forgeryOf(policy, trust.members),
+    stated: statedIn(head),
+  };
+}
+
+function memberFact(member: TrustMember, { trust, cosigned, times }: Shown): FactMember {
+  const witnesses = witnessesOf(trust.policy, member.member);
+  const keys = cosigned.filter(({ witness }) => witnesses.includes(witness)).map(({ cosignature }) => cosignature.key);
+  const time = times.members[member.kind].find((each) => each.member === member.member);
+  return {
+    ...member,
+    keyName: keyNameOf(member, trust),
+    algorithms: keys.map(({ type }) => ALGORITHMS[type] ?? ''),
+    ...(time && { time: iso(Number(time.timeSeconds) * 1000) }),
+  };
+}
+
+function keyNameOf({ member }: TrustMember, { policy }: Trust): string {
+  const [witness = ''] = witnessesOf(policy, member);
+  return policy.witnesses.get(witness)?.key.name ?? '';
+}
+
+/** Art. 17 asks about platform and process, which is what statement, relation, build and transport speak to. */
+function statedIn({ platform, submitter, capture, declared }: RecordHeader): Facts['stated'] {
+  return {
+    qualification: platform.statement,
+    neutrality: submitter.relation,
+    system: capture.build,
+    process: capture.transport,
+    ...declared,
+  };
+}
+
+/** What a reader must not overlook. */
+export function warningsOf(shown: Shown): Warning[] {
+  const { trust, record, times, timestamp, compared } = shown;
+  const head = header(record);
+  const warnings: Warning[] = [];
+  if (compared !== undefined && compared.files.size < head.files) {
+    warnings.push({ code: 'files-not-compared', detail: { compared: compared.files.size, files: head.files } });
+  }
+  const misnamed = head.members.filter((printed) => !trust.members.some((known) => sameNames(printed, known, trust)));
+  if (misnamed.length > 0) {
+    warnings.push({ code: 'names-differ', detail: { names: misnamed.map(({ name }) => name) } });
+  }
+  if (head.policySha256 !== trust.policyDigest) warnings.push({ code: 'policy-differs', detail: {} });
+  const claims = {
+    received: Date.parse(head.received),
+    notLaterThan: times.notLaterThanMs,
+    timestamp: timestamp.timeMs,
+    signedAt: Date.parse(shown.signedAt),
+  };
+  if (isDisordered(claims)) {
+    const detail = Object.fromEntries(Object.entries(claims).map(([claim, ms]) => [claim, iso(ms)]));
+    warnings.push({ code: 'clocks-disagree', detail });
+  }
+  return warnings;
+}
+
+function sameNames(printed: RecordHeader['members'][number], known: TrustMember, trust: Trust): boolean {
+  return (
+    printed.member === known.member &&
+    printed.kind === known.kind &&
+    printed.name === known.name &&
+    printed.nameEn === known.nameEn &&
+    printed.keyName === keyNameOf(known, trust)
+  );
+}
+
+/** A deposit is received, then cosigned, then its certificate signed and stamped: more than a clock's tolerance apart is odd. */
+function isDisordered(ms: Readonly<Record<'received' | 'notLaterThan' | 'timestamp' | 'signedAt', number>>): boolean {
+  return (
+    ms.received > ms.notLaterThan + CLOCK_TOLERANCE_MS ||
+    ms.notLaterThan > ms.timestamp + CLOCK_TOLERANCE_MS ||
+    Math.abs(ms.signedAt - ms.timestamp) > CLOCK_TOLERANCE_MS
+  );
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
