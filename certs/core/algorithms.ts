@@ -4,7 +4,7 @@
 
 import { p256, p384 } from '@noble/curves/nist.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
-import { equal } from '../../ledger/core/bytes.ts';
+import { concat, equal } from '../../ledger/core/bytes.ts';
 import { type Der, Fields, parseDer, readBits, readInteger, readOid, TAG } from './der.ts';
 import { encode, encodeOid, encodeSequence } from './der-write.ts';
 import { CertError } from './errors.ts';
@@ -132,9 +132,7 @@ function compactSignature(signature: Uint8Array, bytes: number): Uint8Array | un
     const numbers = [readInteger(fields.take()), readInteger(fields.take())];
     fields.end();
     if (numbers.some((n) => n <= 0n || n >= 1n << BigInt(8 * bytes))) return undefined;
-    const compact = new Uint8Array(2 * bytes);
-    numbers.forEach((n, i) => compact.set(bigEndian(n, bytes), i * bytes));
-    return compact;
+    return concat(...numbers.map((n) => bigEndian(n, bytes)));
   } catch (error) {
     if (error instanceof CertError) return undefined;
     throw error;

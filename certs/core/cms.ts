@@ -60,7 +60,9 @@ export function parseSignedData(bytes: Uint8Array): SignedData {
   const contentType = readOid(encapsulated.take());
   const explicit = encapsulated.takeIf(0xa0);
   encapsulated.end();
-  const certificates = new Fields(fields.take(0xa0), 'certificates', 0xa0).rest().map((der) => der.bytes);
+  const bag = fields.takeIf(0xa0);
+  const certificates =
+    bag === undefined ? [] : new Fields(bag, 'certificates', 0xa0).rest().map(({ bytes: der }) => der);
   if (certificates.length > BAG_CERTIFICATES_MAX) refuse(`more than ${BAG_CERTIFICATES_MAX} certificates`);
   const signer = readSignerInfo(only(fields.take(), 'signerInfos', TAG.set));
   fields.end();
@@ -91,7 +93,7 @@ export function formatSignedData(data: SignedData): Uint8Array {
     encodeInteger(data.contentType === OID.data ? 1 : 3), // RFC 5652 5.1: other content than id-data means version 3
     encodeSetOf([encodeAlgorithm(data.digestAlgorithm)]),
     encodeSequence(encodeOid(data.contentType), ...explicit),
-    encode(0xa0, ...data.certificates),
+    ...(data.certificates.length === 0 ? [] : [encode(0xa0, ...data.certificates)]),
     encodeSetOf([signerInfo]),
   );
   return encodeSequence(encodeOid(OID.signedData), encode(0xa0, signedData));

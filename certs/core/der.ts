@@ -218,53 +218,60 @@ function readElement(bytes: Uint8Array, at: number, depth: number): Der {
   return der;
 }
 
-/** Tags of the character strings that names in certificates use, whose content is not looked at further. */
-const OPAQUE_STRINGS: readonly number[] = [0x14, 0x1c, 0x1e];
+/** What the content of each universal type must be. A type that is not here is refused. */
+const CHECKS: ReadonlyMap<number, (content: Uint8Array, children: readonly Der[]) => void> = new Map([
+  [TAG.boolean, checkBoolean],
+  [TAG.integer, checkInteger],
+  [0x0a, checkInteger], // ENUMERATED
+  [TAG.bitString, checkBitString],
+  [TAG.octetString, anything],
+  [TAG.null, checkNull],
+  [TAG.oid, checkOid],
+  [TAG.utf8String, checkUtf8],
+  [0x12, ascii], // NumericString
+  [0x13, ascii], // PrintableString
+  [0x14, anything], // TeletexString, in old names
+  [0x16, ascii], // IA5String
+  [0x1a, ascii], // VisibleString
+  [0x1c, anything], // UniversalString
+  [0x1e, anything], // BMPString
+  [TAG.utcTime, checkUtcTime],
+  [TAG.generalizedTime, checkGeneralizedTime],
+  [TAG.sequence, anything],
+  [TAG.set, checkSorted],
+]);
 
-function checkElement(der: Der): void {
-  const { tag, content } = der;
+function checkElement({ tag, content, children }: Der): void {
   if ((tag & 0xc0) === 0x80) return; // context-specific: its type is known to whoever asked for it
-  switch (tag) {
-    case TAG.sequence:
-    case TAG.octetString:
-      return;
-    case TAG.set:
-      return checkSorted(der.children);
-    case TAG.boolean:
-      if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff)) refuse('a BOOLEAN that is not 00 or FF');
-      return;
-    case TAG.integer:
-    case 0x0a: // ENUMERATED
-      return checkInteger(content);
-    case TAG.bitString:
-      return checkBitString(content);
-    case TAG.null:
-      if (content.length !== 0) refuse('a NULL with content');
-      return;
-    case TAG.oid:
-      return checkOid(content);
-    case TAG.utf8String:
-      if (utf8Decode(content) === undefined) refuse('a UTF8String that is not UTF-8');
-      return;
-    case 0x12: // NumericString
-    case 0x13: // PrintableString
-    case 0x16: // IA5String
-    case 0x1a: // VisibleString
-      ascii(content);
-      return;
-    case TAG.utcTime:
-      if (!/^\d{12}Z$/.test(ascii(content))) refuse('a UTCTime that is not YYMMDDHHMMSSZ');
-      return;
-    case TAG.generalizedTime:
-      if (!/^\d{14}(\.\d{0,8}[1-9])?Z$/.test(ascii(content))) refuse('a GeneralizedTime that is not canonical');
-      return;
-    default:
-      if (!OPAQUE_STRINGS.includes(tag)) refuse(`unexpected tag ${tag}`);
-  }
+  const check = CHECKS.get(tag) ?? refuse(`unexpected tag ${tag}`);
+  check(content, children);
+}
+
+function anything(): void {}
+
+function checkBoolean(content: Uint8Array): void {
+  if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff)) refuse('a BOOLEAN that is not 00 or FF');
+}
+
+function checkNull(content: Uint8Array): void {
+  if (content.length !== 0) refuse('a NULL with content');
+}
+
+function checkUtf8(content: Uint8Array): void {
+  if (utf8Decode(content) === undefined) refuse('a UTF8String that is not UTF-8');
+}
+
+function checkUtcTime(content: Uint8Array): void {
+  if (!/^\d{12}Z$/.test(ascii(content))) refuse('a UTCTime that is not YYMMDDHHMMSSZ');
+}
+
+/** X.690 11.7: seconds present, Z, no trailing zeros in the fraction. */
+function checkGeneralizedTime(content: Uint8Array): void {
+  if (!/^\d{14}(\.\d{0,8}[1-9])?Z$/.test(ascii(content))) refuse('a GeneralizedTime that is not canonical');
 }
 
 /** X.690 11.6; elements that occur twice have no use in any of our formats. */
-function checkSorted(children: readonly Der[]): void {
+function checkSorted(_content: Uint8Array, children: readonly Der[]): void {
   children.forEach((child, i) => {
     const previous = children[i - 1];
     if (previous !== undefined && compareBytes(previous.bytes, child.bytes) >= 0) refuse('a SET OF that is not sorted');

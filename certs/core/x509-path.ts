@@ -34,7 +34,7 @@ export function checkPath(
   const path = findPath(leaf, bag, roots);
   for (const certificate of path) checkValidity(certificate, atMs);
   for (const certificate of path) checkCritical(certificate);
-  path.slice(1).forEach((ca, below) => checkCa(ca, below, purpose));
+  for (const [below, ca] of path.slice(1).entries()) checkCa(ca, below, purpose);
   if (purpose === 'document-signing') checkDocumentSigner(leaf);
   else checkTimestampSigner(leaf);
   return path;
