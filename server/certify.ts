@@ -1,0 +1,199 @@
+/**
+ * Step 8, `certified`: makes certificates, stores them, and remembers which are still owed.
+ * A deposit handed in by itself is owed its certificate as soon as the ledger has published it; one of a batch, or of one file
+ * alone, is made when it is first asked for. At most ISSUERS at a time; a failure (no timestamp service, say) is tried again
+ * with growing pauses and holds nobody else up. What is owed survives a restart; what is stored never changes.
+ */
+import { createHash } from 'node:crypto';
+import { parseRecord, type ShownRecord } from '../certs/core/record.ts';
+import { showFiles } from '../certs/issue/record-builder.ts';
+import type { TlogProof } from '../ledger/core/tlog-proof.ts';
+import type { BlobStore } from '../ledger/log/ports.ts';
+import type { DepositStore, StoredCertificate } from './intake/deposit-store.ts';
+import type { EventLog } from './logging.ts';
+import { Refusal } from './refusal.ts';
+
+/** Rendering uses one processor fully; the second waits for its timestamp meanwhile. */
+const ISSUERS = 2;
+/** First pause after a failure; doubles up to RETRY_MAX_MS. */
+const RETRY_MIN_MS = 250;
+const RETRY_MAX_MS = 15_000;
+
+export interface CertifierOptions {
+  readonly store: DepositStore;
+  readonly blobs: BlobStore;
+  /** Size of the published tree. */
+  readonly publishedSize: () => number;
+  /** Against the published checkpoint. */
+  readonly proof: (index: number) => Promise<TlogProof>;
+  /** Renders, signs, timestamps, and runs our own verifier on the bytes it returns. */
+  readonly issue: (record: ShownRecord, proof: TlogProof) => Promise<Uint8Array>;
+  readonly log: EventLog;
+}
+
+interface Owed {
+  index: number | undefined;
+  failures: number;
+  notBeforeMs: number;
+}
+
+export class Certifier {
+  readonly #options: CertifierOptions;
+  /** In received order, so also in index order. */
+  readonly #owed = new Map<string, Owed>();
+  readonly #making = new Map<string, Promise<StoredCertificate>>();
+  readonly #waiters = new Map<string, Set<() => void>>();
+  #free = ISSUERS;
+  #turns: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: CertifierOptions) {
+    this.#options = options;
+  }
+
+  /** Deposits whose certificate is owed and not made. */
+  get owed(): number {
+    return this.#owed.size;
+  }
+
+  /** @param index ledger index, undefined while the deposit is pending; {@link integrated} brings it then */
+  owe(id: string, index: number | undefined): void {
+    this.#owed.set(id, { index, failures: 0, notBeforeMs: 0 });
+  }
+
+  /** The deposit has its place on the ledger. */
+  integrated(id: string, index: number): void {
+    const owed = this.#owed.get(id);
+    if (owed !== undefined) owed.index = index;
+    this.published();
+  }
+
+  /** More may have been published: makes what is owed and can be made. */
+  published(): void {
+    const size = this.#options.publishedSize();
+    const nowMs = performance.now();
+    for (const [id, { index, notBeforeMs }] of this.#owed) {
+      if (this.#closed || this.#making.size >= ISSUERS || index === undefined || index >= size) return;
+      if (!this.#making.has(id) && notBeforeMs <= nowMs) void this.#pay(id, index);
+    }
+  }
+
+  /**
+   * The certificate, made now if it does not exist.
+   * @param file 1-based: the certificate that shows this file alone
+   * @throws Refusal not-published, file-not-found, certificate-unavailable, stopping
+   */
+  async certificate(id: string, file?: number): Promise<StoredCertificate> {
+    const { store, publishedSize, log } = this.#options;
+    const stored = await store.certificate(id, file);
+    if (stored !== undefined) return stored;
+    const index = await store.index(id);
+    if (index === undefined || index >= publishedSize()) throw new Refusal('not-published');
+    try {
+      return await this.#make(id, index, file);
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      log('warn', 'certificate-failed', { id, reason: String(error) });
+      throw new Refusal('certificate-unavailable', {}, { cause: error });
+    }
+  }
+
+  /** Resolves when the deposit is certified, or after the time. */
+  async waitCertified(id: string, timeoutMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    let done: () => void = () => {};
+    const certified = new Promise<void>((resolve) => {
+      done = resolve;
+      timer = setTimeout(resolve, timeoutMs);
+      this.#waitersOf(id).add(resolve);
+    });
+    // Asked after the waiter is in place: a certificate that is stored in between is seen by one of the two.
+    if ((await this.#options.store.certificate(id)) !== undefined) done();
+    await certified;
+    clearTimeout(timer);
+    this.#waiters.get(id)?.delete(done);
+    if (this.#waiters.get(id)?.size === 0) this.#waiters.delete(id);
+  }
+
+  /** Begins nothing new and waits for what is being made. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#making.values());
+  }
+
+  async #pay(id: string, index: number): Promise<void> {
+    try {
+      await this.#make(id, index, undefined);
+    } catch (error) {
+      const owed = this.#owed.get(id);
+      if (owed === undefined || this.#closed) return;
+      owed.failures += 1;
+      const pauseMs = Math.min(RETRY_MIN_MS * 2 ** (owed.failures - 1), RETRY_MAX_MS);
+      owed.notBeforeMs = performance.now() + pauseMs;
+      setTimeout(() => this.published(), pauseMs + 1).unref();
+      this.#options.log('warn', 'certificate-failed', { id, count: owed.failures, reason: String(error) });
+    } finally {
+      this.published();
+    }
+  }
+
+  /** One certificate is made once, however many ask for it at the same time. */
+  #make(id: string, index: number, file: number | undefined): Promise<StoredCertificate> {
+    const name = file === undefined ? id : `${id}/${file}`;
+    const making = this.#making.get(name) ?? this.#issue(id, index, file).finally(() => this.#making.delete(name));
+    this.#making.set(name, making);
+    return making;
+  }
+
+  async #issue(id: string, index: number, file: number | undefined): Promise<StoredCertificate> {
+    const { store, proof, issue, log } = this.#options;
+    await this.#turn();
+    const startedAt = performance.now();
+    try {
+      const existing = await store.certificate(id, file);
+      if (existing !== undefined) return existing;
+      const whole = parseRecord(await store.record(id));
+      if (file !== undefined && file >= whole.parts) throw new Refusal('file-not-found');
+      const record = file === undefined ? whole : showFiles(whole, [file]);
+      const pdf = await issue(record, await proof(index));
+      // A crash from here on leaves at most a blob without an owner, which the next start deletes.
+      const certificate = await this.#store(pdf);
+      await store.certified(id, file, certificate);
+      log('info', 'certified', { id, index, bytes: pdf.length, ms: Math.round(performance.now() - startedAt) });
+      if (file === undefined) this.#settle(id);
+      return certificate;
+    } finally {
+      this.#free += 1;
+      this.#turns.shift()?.();
+    }
+  }
+
+  async #store(pdf: Uint8Array): Promise<StoredCertificate> {
+    const { blobs, store } = this.#options;
+    const writer = await blobs.create();
+    await store.beginBlob(writer.name);
+    await writer.write(pdf);
+    await writer.commit();
+    return { blob: writer.name, bytes: pdf.length, sha256: createHash('sha256').update(pdf).digest('hex') };
+  }
+
+  #settle(id: string): void {
+    this.#owed.delete(id);
+    for (const resolve of this.#waiters.get(id) ?? []) resolve();
+  }
+
+  #waitersOf(id: string): Set<() => void> {
+    const waiters = this.#waiters.get(id) ?? new Set();
+    this.#waiters.set(id, waiters);
+    return waiters;
+  }
+
+  async #turn(): Promise<void> {
+    while (this.#free === 0) await new Promise<void>((resolve) => this.#turns.push(resolve));
+    if (this.#closed) {
+      this.#turns.shift()?.();
+      throw new Refusal('stopping');
+    }
+    this.#free -= 1;
+  }
+}

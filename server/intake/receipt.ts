@@ -1,0 +1,59 @@
+/**
+ * The receipt (回执): the platform's signed promise that it holds a deposit and will log it by a deadline. Not a proof.
+ * A signed note (c2sp.org/signed-note, type 0x01, key name `<origin>/receipt`) whose text is three lines:
+ *
+ *   probata receipt v1
+ *   {"commitment":…,"id":…,"kind":"deposit","received":…,"v":1}     the entry, JCS
+ *   deadline 2026-11-23T07:42:00.000Z                               received + 24 h
+ *
+ * Ed25519 is deterministic: the same deposit has the same receipt each time it is asked for.
+ */
+import { utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
+import { type DepositEntry, formatEntry, parseEntry } from '../../ledger/core/entry.ts';
+import { LedgerError } from '../../ledger/core/errors.ts';
+import { formatNote, openNote, parseNote, type VerifierKey } from '../../ledger/core/note.ts';
+import { type Signer, signNote } from '../../ledger/core/signature.ts';
+import { RECEIPT_DEADLINE_MS } from './limits.ts';
+
+const TITLE = 'probata receipt v1';
+
+/** What a receipt promises. */
+export interface Receipt {
+  readonly entry: DepositEntry;
+  /** YYYY-MM-DDTHH:MM:SS.mmmZ: the entry is on the ledger by then. */
+  readonly deadline: string;
+}
+
+/**
+ * Signs the receipt of an entry.
+ * @param entryBytes canonical entry, as it will stand on the ledger
+ * @param signer the platform's receipt key
+ * @returns the whole signed note
+ */
+export async function signReceipt(entryBytes: Uint8Array, signer: Signer): Promise<string> {
+  const text = formatReceipt(parseEntry(entryBytes));
+  return formatNote({ text, signatures: [await signNote(text, signer)] });
+}
+
+/**
+ * Reads a receipt and checks its signature.
+ * @param note the signed note
+ * @param key the receipt key, from the trust bundle
+ * @throws LedgerError note-malformed, note-not-signed, signature-bad, entry-malformed, request-malformed
+ */
+export function openReceipt(note: string, key: VerifierKey): Receipt {
+  const parsed = parseNote(note);
+  openNote(parsed, [key]);
+  const entry = parseEntry(utf8Encode(parsed.text.split('\n')[1] ?? ''));
+  if (parsed.text !== formatReceipt(entry))
+    throw new LedgerError('request-malformed', 'receipt: not in canonical form');
+  return { entry, deadline: deadlineOf(entry) };
+}
+
+function formatReceipt(entry: DepositEntry): string {
+  return `${TITLE}\n${utf8Decode(formatEntry(entry))}\ndeadline ${deadlineOf(entry)}\n`;
+}
+
+function deadlineOf(entry: DepositEntry): string {
+  return new Date(Date.parse(entry.received) + RECEIPT_DEADLINE_MS).toISOString();
+}

@@ -1,0 +1,185 @@
+/**
+ * The case, from bytes to certificate. Each step leaves something durable, and a crash after it goes on from there:
+ *
+ *   1 received    bytes stream in, hashed as they come          intake/evidence.ts    crash: nothing; the blob is deleted at start
+ *   2 stored      the blob is whole and durable                 intake/evidence.ts    crash: as before, nobody was told anything
+ *   3 pending     id, received time, record, entry: one write   intake/committer.ts   crash: fed to the ledger at the next start
+ *                 the receipt may be sent                       intake/receipt.ts
+ *   4 sequenced   the ledger's head swap holds the entry        ledger/log            crash: the ledger applies again and reports again
+ *   5 integrated  tiles are written, the head is signed         ledger/log
+ *   6 cosigned    the policy's quorum has cosigned the head     ledger/log
+ *   7 published   anyone can fetch the checkpoint               ledger/log            crash: certificates owed are in the store
+ *   8 certified   the certificate is verified and stored        certify.ts            crash before: made again
+ *
+ * Of the states only what cannot be derived is stored: pending, the index, the certificate (intake/deposit-store.ts). The rest is
+ * a comparison of the index with the ledger's heads, so no state can disagree with the ledger.
+ */
+import type { ShownRecord } from '../certs/core/record.ts';
+import type { QuorumState } from '../ledger/core/policy.ts';
+import type { Signer } from '../ledger/core/signature.ts';
+import type { TlogProof } from '../ledger/core/tlog-proof.ts';
+import type { Log, LogOptions } from '../ledger/log/log.ts';
+import type { BlobStore, Clock, IndexStore } from '../ledger/log/ports.ts';
+import { Certifier } from './certify.ts';
+import { Committer, type Taken } from './intake/committer.ts';
+import { type Deposit, DepositStore, entryOf } from './intake/deposit-store.ts';
+import { deleteOrphans, Evidence } from './intake/evidence.ts';
+import { Feeder } from './intake/feeder.ts';
+import { IdSequence } from './intake/ids.ts';
+import type { Limits } from './intake/limits.ts';
+import { signReceipt } from './intake/receipt.ts';
+import type { DiskSpace } from './intake/space.ts';
+import { buildDeposit, type PlatformFacts, type Submission } from './intake/submission.ts';
+import type { EventLog } from './logging.ts';
+
+/** The states of a deposit. A caller sees `pending` and later: before that it has no id. */
+export type DepositState =
+  | 'received'
+  | 'stored'
+  | 'pending'
+  | 'sequenced'
+  | 'integrated'
+  | 'cosigned'
+  | 'published'
+  | 'certified';
+
+/** Where a deposit stands now. */
+export interface Standing {
+  readonly state: DepositState;
+  /** Ledger index, from `sequenced` on. */
+  readonly index: number | undefined;
+  /** Of the head that is to cover it, or that covers it. */
+  readonly quorum: QuorumState;
+}
+
+export interface NotaryOptions {
+  /** Opens the ledger with the two answers it gives us. */
+  readonly openLog: (hooks: Pick<LogOptions, 'onSequenced' | 'onPublished'>) => Promise<Log>;
+  readonly index: IndexStore;
+  readonly blobs: BlobStore;
+  readonly space: DiskSpace;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly receiptSigner: Signer;
+  readonly facts: PlatformFacts;
+  readonly issue: (record: ShownRecord, proof: TlogProof) => Promise<Uint8Array>;
+  readonly log: EventLog;
+  readonly fatal: (error: Error) => never;
+}
+
+export class Notary {
+  readonly store: DepositStore;
+  readonly ledger: Log;
+  readonly certifier: Certifier;
+  readonly #options: NotaryOptions;
+  readonly #feeder: Feeder;
+  readonly #committer: Committer;
+
+  private constructor(options: NotaryOptions, store: DepositStore, ledger: Log, latestId: string | undefined) {
+    this.#options = options;
+    this.store = store;
+    this.ledger = ledger;
+    const { blobs, clock, facts, issue, log, fatal } = options;
+    this.certifier = new Certifier({
+      store,
+      blobs,
+      publishedSize: () => publishedSize(ledger),
+      proof: (index) => ledger.proof(index),
+      issue,
+      log,
+    });
+    this.#feeder = new Feeder({
+      append: (entry) => ledger.append(entry),
+      onIntegrated: (id, index) => this.certifier.integrated(id, index),
+      fatal,
+    });
+    this.#committer = new Committer({
+      store,
+      ids: new IdSequence(clock, latestId),
+      feeder: this.#feeder,
+      build: (submission, id, received) => buildDeposit(submission, id, received, facts),
+      onPending: ({ id, mode }) => {
+        if (mode === 'single') this.certifier.owe(id, undefined);
+        log('info', 'deposit-pending', { id });
+      },
+      fatal,
+    });
+  }
+
+  /** Opens the ledger, takes up everything a stop or crash left half-way, and only then takes anything new. */
+  static async open(options: NotaryOptions): Promise<Notary> {
+    const store = new DepositStore(options.index);
+    const deleted = await deleteOrphans(options.blobs, store);
+    if (deleted > 0) options.log('info', 'orphans-deleted', { count: deleted });
+    let notary: Notary | undefined;
+    const ledger = await options.openLog({
+      onSequenced: (first, entries) => store.sequenced(first, entries),
+      onPublished: () => notary?.certifier.published(),
+    });
+    notary = new Notary(options, store, ledger, await store.latestId());
+    await notary.#resume();
+    return notary;
+  }
+
+  async #resume(): Promise<void> {
+    for (const id of await this.store.uncertified()) this.certifier.owe(id, await this.store.index(id));
+    const pending = await this.store.pending();
+    for (const deposit of pending) this.#feeder.push(deposit.id, entryOf(deposit));
+    if (pending.length > 0) this.#options.log('info', 'pending-resumed', { count: pending.length });
+    this.certifier.published();
+  }
+
+  /** Step 1 and 2: takes the bytes of one deposit. The caller commits or aborts it. */
+  evidence(): Evidence {
+    const { blobs, limits, space } = this.#options;
+    return new Evidence({ blobs, store: this.store, limits, space });
+  }
+
+  /**
+   * Step 3; the others follow by themselves.
+   * @throws Refusal pushback, stopping, clock-behind, idempotency-key-reused
+   */
+  submit(submission: Submission): Promise<Taken> {
+    return this.#committer.submit(submission);
+  }
+
+  /** A deposit of this party; undefined for an unknown id and for another party's alike. */
+  async find(id: string, party: string): Promise<Deposit | undefined> {
+    const deposit = await this.store.deposit(id);
+    return deposit?.party === party ? deposit : undefined;
+  }
+
+  async standing(id: string): Promise<Standing> {
+    const [index, certificate] = await Promise.all([this.store.index(id), this.store.certificate(id)]);
+    const published = this.ledger.published();
+    if (index !== undefined && published !== undefined && index < published.checkpoint.size) {
+      return { state: certificate === undefined ? 'published' : 'certified', index, quorum: published.quorum };
+    }
+    const quorum = this.ledger.quorum();
+    if (index === undefined) return { state: 'pending', index, quorum };
+    if (index >= this.ledger.head().checkpoint.size) return { state: 'sequenced', index, quorum };
+    return { state: quorum.satisfied ? 'cosigned' : 'integrated', index, quorum };
+  }
+
+  /** The signed promise for a deposit. The same bytes each time. */
+  receipt(deposit: Deposit): Promise<string> {
+    return signReceipt(entryOf(deposit), this.#options.receiptSigner);
+  }
+
+  /** Deposits the ledger has not integrated, for metrics. */
+  get outstanding(): number {
+    return this.#feeder.outstanding;
+  }
+
+  /** Finishes what was taken in; what the ledger has not sequenced by then is fed at the next start. */
+  async close(): Promise<void> {
+    await this.#committer.close();
+    this.#feeder.close();
+    await this.certifier.close();
+    await this.ledger.close();
+  }
+}
+
+function publishedSize(ledger: Log): number {
+  return ledger.published()?.checkpoint.size ?? 0;
+}
