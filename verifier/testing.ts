@@ -1,0 +1,308 @@
+// Real certificates for tests: a consortium in one process, with real keys, a real tree, real cosignatures, a real timestamp
+// authority, and the real renderer and signer. Nothing is mocked; only the network, the disks and the clock are missing.
+// Log, courts and mirrors have keys derived from the consortium's name; X.509 keys are new on every call.
+
+import { createHash } from 'node:crypto';
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
+import type { FilePart, RecordMember, ShownRecord } from '../certs/core/record.ts';
+import { formatRecord } from '../certs/core/record.ts';
+import { certificateFromPem } from '../certs/core/x509.ts';
+import { createRoot, type Issued, issueDocumentSigner, issueIntermediate, issueTsa } from '../certs/issue/ca.ts';
+import { buildRecord, showFiles } from '../certs/issue/record-builder.ts';
+import { signPdf } from '../certs/issue/sign.ts';
+import { signingKey } from '../certs/issue/sign-cms.ts';
+import { Tsa } from '../certs/issue/tsa.ts';
+import { formatTimestampRequest, openTimestampResponse } from '../certs/issue/tsa-client.ts';
+import { nodeFonts } from '../certs/render/fonts-node.ts';
+import { type RenderedPdf, renderCertificate } from '../certs/render/render.ts';
+import { hexEncode, utf8Encode } from '../ledger/core/bytes.ts';
+import { type Checkpoint, formatCheckpoint } from '../ledger/core/checkpoint.ts';
+import { cosign } from '../ledger/core/cosignature.ts';
+import { type DepositEntry, formatEntry } from '../ledger/core/entry.ts';
+import { leafHash, sha256, treeRoot } from '../ledger/core/hash.ts';
+import { formatNote, formatVkey, type KeyType, type NoteSignature, vkeyOf } from '../ledger/core/note.ts';
+import { inclusionSubtrees } from '../ledger/core/proof.ts';
+import { type Signer, signNote } from '../ledger/core/signature.ts';
+import { formatTlogProof, type TlogProof } from '../ledger/core/tlog-proof.ts';
+import type { Evidence } from './core/check-evidence.ts';
+import type { Rerender } from './core/check-pdf.ts';
+import type { TrustBundle, TrustMember } from './core/trust.ts';
+import type { VerifyInput } from './core/verify.ts';
+
+/** When the tests' deposits were received, ms; everything else follows within seconds. */
+export const RECEIVED_MS = Date.parse('2026-05-03T09:42:09.123Z');
+/** The verifier's clock in tests, ms. */
+export const NOW_MS = RECEIVED_MS + 60 * 60 * 1000;
+/** When the platform signs, to the second. */
+const SIGNED_AT = '2026-05-03T09:42:20Z';
+const VALIDITY = { notBeforeMs: RECEIVED_MS - 86_400_000, notAfterMs: RECEIVED_MS + 3650 * 86_400_000 };
+const CONTENTS_BYTES = 8_192;
+const DEPOSIT_ID = '019690f1-c123-7abc-8def-0123456789ab';
+
+export interface TestFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What may differ from an ordinary deposit. */
+export interface DepositOptions {
+  readonly id?: string;
+  readonly files?: readonly TestFile[];
+  /** Numbers of the files the record shows; all when absent. */
+  readonly show?: readonly number[];
+  /** Witness names that cosign; all when absent. */
+  readonly cosigners?: (witness: string) => boolean;
+  /** Cosignature time, seconds. */
+  readonly time?: (witness: string) => bigint;
+  /** The timestamp authority's clock, ms. */
+  readonly stampMs?: number;
+  /** More signature lines for the checkpoint, in front of the cosignatures. */
+  readonly lines?: (checkpoint: Checkpoint) => Promise<NoteSignature[]>;
+  /** Place in the tree and size of the tree. */
+  readonly index?: number;
+  readonly treeSize?: number;
+}
+
+/** A certificate with everything it was made from. */
+export interface TestCertificate {
+  readonly pdf: Uint8Array;
+  readonly record: ShownRecord;
+  readonly recordBytes: Uint8Array;
+  readonly proof: TlogProof;
+  readonly proofBytes: Uint8Array;
+  readonly files: readonly TestFile[];
+  readonly evidence: readonly Evidence[];
+}
+
+export interface TestConsortium {
+  readonly trust: TrustBundle;
+  readonly trustBytes: Uint8Array;
+  readonly witnesses: ReadonlyMap<string, Signer>;
+  certify(options?: DepositOptions): Promise<TestCertificate>;
+  /** Signs and stamps a rendered PDF with the platform's real key, whatever it shows. */
+  sign(rendered: RenderedPdf, stampMs?: number): Promise<Uint8Array>;
+}
+
+export const FILES: readonly TestFile[] = [
+  { name: '聊天记录.txt', bytes: utf8Encode('甲：货已发。乙：收到。\n') },
+  { name: 'invoice.pdf', bytes: utf8Encode('%PDF-1.4 not really') },
+];
+
+/** Draws with the real renderer. */
+export const rerender: Rerender = async (source) => (await renderCertificate(source, nodeFonts())).bytes;
+
+/** The same, remembering the last drawing: for tests that verify thousands of variants of one certificate. */
+export function rememberingRerender(): Rerender {
+  let last: { key: string; bytes: Promise<Uint8Array> } | undefined;
+  return (source) => {
+    const digests = [source.record, source.proof].map((bytes) => hexEncode(sha256(bytes)));
+    const key = [...digests, source.signedAt, source.contentsBytes].join();
+    if (last?.key !== key) last = { key, bytes: rerender(source) };
+    return last.bytes;
+  };
+}
+
+/** What `verify` is given for a certificate and its files. */
+export function inputFor(consortium: TestConsortium, certificate: TestCertificate): VerifyInput {
+  return {
+    certificate: certificate.pdf,
+    trust: consortium.trustBytes,
+    evidence: certificate.evidence,
+    certificateOnly: false,
+    nowMs: NOW_MS,
+    rerender,
+  };
+}
+
+/** As the command line hashes a file. */
+export function evidenceOf({ name, bytes }: TestFile): Evidence {
+  const digest = (algorithm: string): string => createHash(algorithm).update(bytes).digest('hex');
+  return { name, size: bytes.length, sha256: digest('sha256'), sm3: digest('sm3') };
+}
+
+/** Four courts of which three are needed, two arbitration bodies of which one is: each with both kinds of key. */
+export async function createConsortium(name = 'test'): Promise<TestConsortium> {
+  const origin = `ledger.${name}.example`;
+  const log = signer(origin, 0x01, name);
+  const members = membersOf();
+  const witnesses = new Map(
+    members.flatMap(({ member }) => [
+      [`${member}.ed25519`, signer(`${member}.${name}.example`, 0x04, name)] as const,
+      [`${member}.ml-dsa-44`, signer(`${member}.${name}.example`, 0x06, name)] as const,
+    ]),
+  );
+  const pki = await createPki(name);
+  const trust: TrustBundle = {
+    policy: policyText(log, members, witnesses),
+    pdfRoots: [pki.pdfRoot.certificate],
+    timestampRoots: [pki.timestampRoot.certificate],
+    notBefore: new Date(VALIDITY.notBeforeMs).toISOString(),
+    notAfter: new Date(VALIDITY.notAfterMs).toISOString(),
+    members,
+    receiptKeys: [formatVkey(signer(`${origin}/receipt`, 0x01, name).key)],
+  };
+
+  const sign = (rendered: RenderedPdf, stampMs = Date.parse(SIGNED_AT)): Promise<Uint8Array> =>
+    signPdf(rendered, {
+      sign: signingKey(pki.signer.key),
+      path: [pki.signer, pki.intermediate].map(({ certificate }) => certificateFromPem(certificate)),
+      timestamp: (imprint) => stamp(pki.tsa, imprint, stampMs),
+    });
+
+  const certify = async (options: DepositOptions = {}): Promise<TestCertificate> => {
+    const { files = FILES } = options;
+    const built = buildRecord({
+      ...depositFacts(origin, trust, witnesses),
+      id: options.id ?? DEPOSIT_ID,
+      files: files.map(fileFacts),
+      salts: (count) => Array.from({ length: count }, (_, part) => sha256(utf8Encode(`${name} salt ${part}`))),
+    });
+    const record = options.show === undefined ? built.record : showFiles(built.record, options.show);
+    const entry = formatEntry({
+      kind: 'deposit',
+      v: 1,
+      id: options.id ?? DEPOSIT_ID,
+      received: new Date(RECEIVED_MS).toISOString(),
+      commitment: hexEncode(built.commitment),
+    } satisfies DepositEntry);
+    const proof = await prove(entry, origin, log, witnesses, options);
+    const [recordBytes, proofBytes] = [formatRecord(record), utf8Encode(formatTlogProof(proof))];
+    const source = { record: recordBytes, proof: proofBytes, signedAt: SIGNED_AT, contentsBytes: CONTENTS_BYTES };
+    const pdf = await sign(await renderCertificate(source, nodeFonts()), options.stampMs);
+    return { pdf, record, recordBytes, proof, proofBytes, files, evidence: files.map(evidenceOf) };
+  };
+  return { trust, trustBytes: utf8Encode(JSON.stringify(trust)), witnesses, certify, sign };
+}
+
+// ---- ledger ----------------------------------------------------------------------------------------------------------
+
+/** A signing key derived from its name, type and consortium: the same on every run. */
+export function signer(keyName: string, type: KeyType, seed: string): Signer {
+  const secret = sha256(utf8Encode(`${seed} ${keyName} ${type}`));
+  if (type === 0x06) {
+    const keys = ml_dsa44.keygen(secret);
+    const sign = async (message: Uint8Array): Promise<Uint8Array> => ml_dsa44.sign(message, keys.secretKey);
+    return { key: vkeyOf(keyName, type, keys.publicKey), sign };
+  }
+  const key = vkeyOf(keyName, type, ed25519.getPublicKey(secret));
+  return { key, sign: async (message) => ed25519.sign(message, secret) };
+}
+
+function membersOf(): TrustMember[] {
+  const courts = ['一', '二', '三', '四'].map(
+    (number, i): TrustMember => ({
+      member: `court-${i + 1}`,
+      kind: 'court',
+      name: `测试第${number}法院`,
+      nameEn: `Test Court ${i + 1}`,
+    }),
+  );
+  const arbitration = ['甲', '乙'].map(
+    (number, i): TrustMember => ({
+      member: `arbitration-${i + 1}`,
+      kind: 'arbitration',
+      name: `测试仲裁委员会${number}`,
+      nameEn: `Test Arbitration Commission ${i + 1}`,
+    }),
+  );
+  return [...courts, ...arbitration];
+}
+
+function policyText(log: Signer, members: readonly TrustMember[], witnesses: ReadonlyMap<string, Signer>): string {
+  const names = (kind: string): string => members.flatMap((m) => (m.kind === kind ? [m.member] : [])).join(' ');
+  return [
+    `log ${formatVkey(log.key)}`,
+    ...[...witnesses].map(([name, { key }]) => `witness ${name} ${formatVkey(key)}`),
+    ...members.map(({ member }) => `group ${member} all ${member}.ed25519 ${member}.ml-dsa-44`),
+    `group courts 3 ${names('court')}`,
+    `group arbitration any ${names('arbitration')}`,
+    'group consortium all courts arbitration',
+    'quorum consortium',
+    '',
+  ].join('\n');
+}
+
+async function prove(
+  entry: Uint8Array,
+  origin: string,
+  log: Signer,
+  witnesses: ReadonlyMap<string, Signer>,
+  { index = 3, treeSize = 7, cosigners = () => true, time = defaultTime, lines }: DepositOptions,
+): Promise<TlogProof> {
+  const leaves = Array.from({ length: treeSize }, (_, i) => leafHash(utf8Encode(`somebody's entry ${i}`)));
+  leaves[index] = leafHash(entry);
+  const checkpoint: Checkpoint = { origin, size: treeSize, root: treeRoot(leaves), extensions: [] };
+  const signatures = [await signNote(formatCheckpoint(checkpoint), log), ...((await lines?.(checkpoint)) ?? [])];
+  for (const [name, witness] of witnesses) {
+    if (cosigners(name)) signatures.push(await cosign(checkpoint, time(name), witness));
+  }
+  return {
+    extra: entry,
+    index,
+    proof: inclusionSubtrees(index, treeSize).map(({ lo, hi }) => treeRoot(leaves.slice(lo, hi))),
+    checkpoint: formatNote({ text: formatCheckpoint(checkpoint), signatures }),
+  };
+}
+
+/** court-1 a second after receipt, court-2 two seconds, …; the arbitration bodies likewise. */
+function defaultTime(witness: string): bigint {
+  return BigInt(Math.floor(RECEIVED_MS / 1000)) + BigInt(witness.replace(/\D*(\d).*/, '$1'));
+}
+
+// ---- record ----------------------------------------------------------------------------------------------------------
+
+function depositFacts(origin: string, trust: TrustBundle, witnesses: ReadonlyMap<string, Signer>) {
+  const members = trust.members.map(
+    (member): RecordMember => ({ ...member, keyName: witnesses.get(`${member.member}.ed25519`)?.key.name ?? '' }),
+  );
+  return {
+    received: new Date(RECEIVED_MS).toISOString(),
+    submitter: { name: '张三', identified: '平台账号', relation: '' },
+    capture: { how: 'upload' as const, transport: 'TLS 1.3', build: 'probata 0.1.0' },
+    declared: {
+      source: '本人手机',
+      generation: '',
+      storage: '手机内存',
+      notarisation: '',
+      witness: '',
+      corroboration: '',
+    },
+    platform: { name: '测试存证平台', nameEn: 'Test Platform', statement: '', statementEn: '' },
+    members,
+    origin,
+    policySha256: hexEncode(sha256(utf8Encode(trust.policy))),
+  };
+}
+
+function fileFacts(file: TestFile): Omit<FilePart, 'v' | 'salt' | 'index'> {
+  return { mediaType: 'application/octet-stream', ...evidenceOf(file) };
+}
+
+// ---- certificates ----------------------------------------------------------------------------------------------------
+
+type Pki = Readonly<Record<'pdfRoot' | 'intermediate' | 'signer' | 'timestampRoot' | 'tsa', Issued>>;
+
+async function createPki(name: string): Promise<Pki> {
+  const subject = (commonName: string) => ({ country: 'CN', organization: name, commonName });
+  const pdfRoot = await createRoot(subject(`${name} PDF root`), VALIDITY);
+  const intermediate = await issueIntermediate(pdfRoot, subject(`${name} issuing`), VALIDITY);
+  const timestampRoot = await createRoot(subject(`${name} timestamp root`), VALIDITY);
+  return {
+    pdfRoot,
+    intermediate,
+    signer: await issueDocumentSigner(intermediate, subject(`${name} platform`), VALIDITY),
+    timestampRoot,
+    tsa: await issueTsa(timestampRoot, subject(`${name} court-1 timestamps`), VALIDITY),
+  };
+}
+
+async function stamp(tsa: Issued, imprint: Uint8Array, timeMs: number): Promise<Uint8Array> {
+  const authority = new Tsa({
+    sign: signingKey(tsa.key),
+    path: [certificateFromPem(tsa.certificate)],
+    clock: () => timeMs,
+    serial: async () => 1n,
+  });
+  return openTimestampResponse(await authority.respond(formatTimestampRequest(imprint, 7n)), imprint, 7n);
+}
