@@ -1,0 +1,33 @@
+// The part of fontkit 2.0.4 that the renderer uses; the package ships no types.
+
+declare module 'fontkit' {
+  export interface FontkitGlyph {
+    readonly id: number;
+    readonly advanceWidth: number;
+    readonly codePoints: readonly number[];
+  }
+  export interface FontkitPosition {
+    readonly xAdvance: number;
+    readonly xOffset: number;
+    readonly yOffset: number;
+  }
+  export interface FontkitRun {
+    readonly glyphs: readonly FontkitGlyph[];
+    readonly positions: readonly FontkitPosition[];
+  }
+  export interface FontkitFont {
+    readonly unitsPerEm: number;
+    readonly characterSet: readonly number[];
+    hasGlyphForCodePoint(codePoint: number): boolean;
+    layout(
+      text: string,
+      features: readonly string[],
+      script: string,
+      language: undefined,
+      direction: 'ltr' | 'rtl',
+    ): FontkitRun;
+    /** Internal: glyph objects by id, each remembering the code points of its first use. */
+    _glyphs: Record<number, FontkitGlyph>;
+  }
+  export function create(bytes: Uint8Array): FontkitFont;
+}
