@@ -1,0 +1,37 @@
+// Reads a request body that arrives in chunks of any length. For package.ts.
+// A body that fails halfway counts as one that ended there: tlog-mirror keeps what was authenticated before.
+
+/** Takes bytes from the front of a body. One caller at a time. */
+export class ByteReader {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #rest = new Uint8Array(0);
+
+  /** The body is read only as far as asked for, and never closed: the HTTP layer still has to send the answer. */
+  constructor(body: AsyncIterable<Uint8Array>) {
+    this.#chunks = body[Symbol.asyncIterator]();
+  }
+
+  /** The next `length` bytes, or undefined when the body ends before them. */
+  async take(length: number): Promise<Uint8Array | undefined> {
+    const bytes = new Uint8Array(length);
+    for (let filled = 0; filled < length; ) {
+      if (this.#rest.length === 0 && !(await this.#pull())) return undefined;
+      const part = this.#rest.subarray(0, length - filled);
+      bytes.set(part, filled);
+      filled += part.length;
+      this.#rest = this.#rest.subarray(part.length);
+    }
+    return bytes;
+  }
+
+  async #pull(): Promise<boolean> {
+    try {
+      const next = await this.#chunks.next();
+      if (next.done) return false;
+      this.#rest = next.value as Uint8Array<ArrayBuffer>;
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,180 @@
+// How the log talks to one cosigner over HTTP: add-checkpoint with its 409, cosignature answers, the monitoring checkpoint.
+// c2sp.org/tlog-witness. Shared by the clients of courts (client.ts) and of mirrors (../mirror/client.ts).
+// Believes nothing: every line handed on is verified. When to ask again after a failure is the caller's.
+
+import { decimal, utf8Decode, utf8Encode } from '../core/bytes.ts';
+import { openCheckpoint } from '../core/checkpoint.ts';
+import { openCosignatures } from '../core/cosignature.ts';
+import { LedgerError } from '../core/errors.ts';
+import { NOTE_BYTES_MAX } from '../core/limits.ts';
+import { formatSignatureLine, parseNote, parseSignatureLines, type VerifierKey } from '../core/note.ts';
+import type { Http, IndexStore, LogSource, SignedHead } from '../log/ports.ts';
+import { formatAddCheckpoint, originHash } from './request.ts';
+
+/** Times out an exchange of a few kilobytes, ms. */
+const EXCHANGE_TIMEOUT_MS = 10_000;
+
+/** Asking once, once more with the size of the 409, and once more because another client was faster. */
+const ADD_CHECKPOINT_ATTEMPTS = 3;
+
+/** One cosigner as the log knows it. */
+export interface GatewayOptions {
+  /** The policy member, such as `court-1`. */
+  readonly name: string;
+  /** Submission and monitoring prefix, without a final slash. */
+  readonly url: string;
+  /** The cosigner's keys, types 0x04 and 0x06. */
+  readonly keys: readonly VerifierKey[];
+  readonly logKey: VerifierKey;
+  readonly http: Http;
+  /** Remembers how far the cosigner was. A loss costs one more round trip. */
+  readonly index: IndexStore;
+}
+
+/**
+ * Why a cosigner gave no cosignature. `unavailable`: it answered with a status that may pass (5xx, 429). `refused`: it will not cosign this
+ * (400, 403, 404, 422): an alarm. `ahead`: it has cosigned a larger tree than this head: an old backup, or a fork. `answer-bad`: what it
+ * answered does not verify or is not of the protocol. A failed connection is an error of the Http port, passed on as it is.
+ */
+export type CosignerCode = 'unavailable' | 'refused' | 'ahead' | 'answer-bad';
+
+export class CosignerError extends Error {
+  override readonly name = 'CosignerError';
+  readonly code: CosignerCode;
+
+  constructor(code: CosignerCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array;
+}
+
+export class Gateway {
+  readonly #options: GatewayOptions;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Brings the cosigner to the head, from wherever it is.
+   * @returns the body of its 200
+   * @throws CosignerError, or an error of the Http port
+   */
+  async addCheckpoint(head: SignedHead, source: LogSource): Promise<Uint8Array> {
+    const { size } = head.checkpoint;
+    let oldSize = Math.min(await this.#lastSize(), size);
+    for (let attempt = 0; attempt < ADD_CHECKPOINT_ATTEMPTS; attempt++) {
+      // SPEC tlog-witness: "If the old size is zero, the consistency proof MUST be empty".
+      const proof = oldSize === 0 || oldSize === size ? [] : await source.consistencyProof(oldSize, size);
+      const answer = await this.post('add-checkpoint', formatAddCheckpoint({ oldSize, proof, note: head.note }));
+      if (answer.status === 200) {
+        await this.#remember(size);
+        return answer.body;
+      }
+      if (answer.status !== 409) throw this.failure(answer);
+      oldSize = this.#conflictingSize(answer);
+      if (oldSize > size) throw this.error('ahead', `has cosigned size ${oldSize}, this head has ${size}`);
+    }
+    throw this.error('unavailable', 'its size kept changing');
+  }
+
+  /**
+   * The verified cosignature lines of an answer. SPEC tlog-witness: "The client MUST ignore any cosignatures from unknown keys."
+   * @throws CosignerError answer-bad when one does not verify or there is none
+   */
+  cosignatures(head: SignedHead, body: Uint8Array): string {
+    return this.#checked(() => {
+      const lines = parseSignatureLines(utf8Decode(body) ?? '');
+      const note = { text: parseNote(head.note).text, signatures: lines };
+      const ours = openCosignatures(note, this.#options.keys).map(({ line }) => formatSignatureLine(line));
+      if (ours.length === 0) throw new LedgerError('note-not-signed', 'no cosignature of its keys');
+      return ours.join('');
+    });
+  }
+
+  /**
+   * The latest checkpoint it cosigned, signed by the log and by it; undefined when it never saw the log.
+   * @throws CosignerError, or an error of the Http port
+   */
+  async latest(): Promise<string | undefined> {
+    const { http, keys, logKey, url } = this.#options;
+    const answer = await http({
+      method: 'GET',
+      url: `${url}/${originHash(logKey.name)}/checkpoint`,
+      timeoutMs: EXCHANGE_TIMEOUT_MS,
+      responseBytesMax: NOTE_BYTES_MAX,
+    });
+    if (answer.status === 404) return undefined;
+    if (answer.status !== 200) throw this.failure(answer);
+    return this.#checked(() => {
+      const note = parseNote(answer.body);
+      openCheckpoint(note, [logKey]);
+      if (openCosignatures(note, keys).length === 0) {
+        throw new LedgerError('note-not-signed', 'no cosignature of its keys');
+      }
+      return utf8Decode(answer.body);
+    });
+  }
+
+  /** One POST under the submission prefix. */
+  post(
+    path: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    headers: Record<string, string> = { 'content-type': 'text/plain; charset=utf-8' },
+    timeoutMs = EXCHANGE_TIMEOUT_MS,
+  ): Promise<HttpAnswer> {
+    const url = `${this.#options.url}/${path}`;
+    return this.#options.http({ method: 'POST', url, headers, body, timeoutMs, responseBytesMax: NOTE_BYTES_MAX });
+  }
+
+  /** The error for an answer that is not the one hoped for. */
+  failure(answer: HttpAnswer): CosignerError {
+    const refused = [400, 403, 404, 422].includes(answer.status);
+    const reason = utf8Decode(answer.body.subarray(0, 200)) ?? '';
+    return this.error(refused ? 'refused' : 'unavailable', `answered ${answer.status} ${reason.trimEnd()}`);
+  }
+
+  error(code: CosignerCode, message: string, options?: ErrorOptions): CosignerError {
+    return new CosignerError(code, `${this.#options.name} ${message}`, options);
+  }
+
+  /** What an answer is read with; a LedgerError is the cosigner's fault. */
+  #checked<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof LedgerError)
+        throw this.error('answer-bad', `answered badly: ${error.code}`, { cause: error });
+      throw error;
+    }
+  }
+
+  #conflictingSize(answer: HttpAnswer): number {
+    const text = utf8Decode(answer.body) ?? '';
+    const size = text.endsWith('\n') ? decimal(text.slice(0, -1)) : undefined;
+    // SPEC tlog-witness: "The response MUST have a Content-Type of text/x.tlog.size."
+    if (!answer.headers['content-type']?.startsWith('text/x.tlog.size') || size === undefined) {
+      throw this.error('answer-bad', 'answered 409 without a size');
+    }
+    return size;
+  }
+
+  async #lastSize(): Promise<number> {
+    const bytes = await this.#options.index.get(this.#key());
+    return decimal(utf8Decode(bytes ?? new Uint8Array(0)) ?? '') ?? 0;
+  }
+
+  #remember(size: number): Promise<void> {
+    return this.#options.index.write([[this.#key(), utf8Encode(String(size))]]);
+  }
+
+  #key(): string {
+    return `cosigner/${this.#options.name}/size`;
+  }
+}
