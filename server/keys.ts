@@ -9,12 +9,9 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
 import { concat, equal } from '../ledger/core/bytes.ts';
-import { vkeyOf } from '../ledger/core/note.ts';
+import { type KeyType, vkeyOf } from '../ledger/core/note.ts';
 import type { Signer } from '../ledger/core/signature.ts';
 import { StartError } from './start-error.ts';
-
-/** Type byte of a note key (c2sp.org/signed-note): 0x01 and 0x04 are Ed25519, 0x06 is ML-DSA-44. */
-export type KeyType = 0x01 | 0x04 | 0x06;
 
 /** Largest key or certificate file, in bytes. */
 const KEY_FILE_BYTES_MAX = 65_536;
@@ -30,7 +27,7 @@ const ML_DSA_44_PREFIX = Uint8Array.from([
   0x22, 0x80, 0x20,
 ]);
 
-/** A new private key for notes of this type, as PEM text. */
+/** A new private key for notes of this type (0x01 and 0x04 are Ed25519, 0x06 is ML-DSA-44), as PEM text. */
 export function generateKey(type: KeyType): string {
   if (type === 0x06) return pemEncode('PRIVATE KEY', concat(ML_DSA_44_PREFIX, randomBytes(SEED_BYTES)));
   return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;

@@ -69,9 +69,10 @@ const FIELD_NAMES: readonly (keyof EventFields)[] = [
 ];
 
 /** Longest text of one field, in characters: an error message cannot flood the log. */
-const FIELD_CHARACTERS_MAX = 500;
+const FIELD_CHARACTERS_MAX = 2000;
 
-const LEVELS = { debug: 20, info: 30, warn: 40, alarm: 60 };
+/** As numbers in the line, so that 50 and above is what needs a person, as with other programs. */
+const LEVELS = { debug: 20, info: 30, warn: 40, alarm: 50 };
 
 /**
  * Opens the log of one process.
@@ -87,7 +88,6 @@ export function openLog(role: string, write?: (line: string) => void): EventLog 
       customLevels: LEVELS,
       useOnlyCustomLevels: true,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
     },
     sink,
   );
@@ -125,8 +125,9 @@ export function renderLine(line: string): string {
   }
   if (typeof event?.['event'] !== 'string') return line;
   const facts = FIELD_NAMES.filter((name) => event[name] !== undefined).map((name) => `${name}=${shown(event[name])}`);
-  const level = event['level'] === 'info' ? '' : `${String(event['level']).toUpperCase()} `;
-  return [`${level}${event['event']}`, ...facts].join(' ');
+  const level = Number(event['level']);
+  const loud = level >= LEVELS.alarm ? 'ALARM ' : level >= LEVELS.warn ? 'WARN ' : '';
+  return [`${loud}${event['event']}`, ...facts].join(' ');
 }
 
 function shown(value: unknown): string {

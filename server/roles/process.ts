@@ -1,8 +1,8 @@
 /**
  * The life of one role's process: open, note the pid, serve until told to stop, close in order, exit.
  * Told to stop: SIGTERM, SIGINT, or the end of stdin when `probata start` is the parent (so that no role outlives it unseen).
- * Fail-stop: after a failed write nothing this process believes may be trusted, so it kills itself without any clean-up and the
- * next start recovers from what is on disk.
+ * Fail-stop: after a failed write or a broken invariant nothing this process believes may be trusted, so it exits at once with code 70,
+ * closing nothing, and the next start recovers from what is on disk.
  */
 import { basename, resolve } from 'node:path';
 import { type EventLog, openLog } from '../logging.ts';
@@ -11,6 +11,8 @@ import { pidPath, removePid, writePid } from '../pid.ts';
 /** Set by `probata start` in the environment of the processes it watches. */
 export const SUPERVISED = 'PROBATA_SUPERVISED';
 
+/** Exit code of a fail-stop (EX_SOFTWARE). */
+const EXIT_FAIL_STOP = 70;
 /** A stop that takes longer than this ends in exit code 1. */
 const STOP_DEADLINE_MS = 20_000;
 
@@ -40,7 +42,10 @@ export async function runRole(dir: string, open: OpenRole): Promise<void> {
   const name = basename(resolve(dir));
   const log = openLog(name);
   const startedAt = Date.now();
-  const role = await open(dir, { log, fatal: (error) => failStop(log, error) });
+  const fatal = (error: Error): never => failStop(log, error);
+  // Also rejections that nobody handles: whatever was being done is half done.
+  process.on('uncaughtException', fatal);
+  const role = await open(dir, { log, fatal });
   const pid = pidPath(dir, name);
   writePid(pid);
   log('info', 'listening', { url: role.url, pid: process.pid, ms: Date.now() - startedAt });
@@ -67,8 +72,6 @@ function stopRequested(): Promise<string> {
 }
 
 function failStop(log: EventLog, error: Error): never {
-  log('alarm', 'fail-stop', { reason: error.message });
-  // Not process.exit: its clean-up would close the store, and closing writes.
-  process.kill(process.pid, 'SIGKILL');
-  throw error;
+  log('alarm', 'fail-stop', { reason: error.stack ?? error.message });
+  process.exit(EXIT_FAIL_STOP);
 }

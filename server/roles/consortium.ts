@@ -1,0 +1,176 @@
+/**
+ * `probata start`: a whole consortium on this machine, one process each, watched.
+ * stdout carries one line, `ready http://127.0.0.1:8600`, once a deposit would be certified; everything else is on stderr, one readable
+ * line per event with the member's name in front. A member that dies stays down and is reported; the others go on.
+ * Stopping: the platform first, so that it never sees its members leave; then the members together.
+ * The processes stop by themselves when this one is killed: their stdin ends (roles/process.ts).
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { openHttpClient } from '../http/client.ts';
+import { renderLine } from '../logging.ts';
+import { livePid, pidPath } from '../pid.ts';
+import { StartError } from '../start-error.ts';
+import { initConsortium } from './init.ts';
+import { LOOPBACK, moveTo, type Place, placesOf } from './layout.ts';
+import { SUPERVISED } from './process.ts';
+
+/** What `npm start` makes when the data folder is empty. */
+const DEMO = { courts: 4, mirrors: 2, name: 'demo' };
+const READY_POLL_MS = 50;
+/** While the platform is not ready, it is said again after this time, with its reason. */
+const NOT_READY_REPORT_MS = 15_000;
+const READYZ_TIMEOUT_MS = 5000;
+const READYZ_BYTES_MAX = 65_536;
+/** A process that has not ended this long after SIGTERM is killed. */
+const KILL_AFTER_MS = 25_000;
+
+interface Watched {
+  readonly place: Place;
+  readonly child: ChildProcess;
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Runs a consortium until SIGTERM or SIGINT.
+ * @param options data folder and the platform's port
+ * @returns the exit code: 0 when it was told to stop, 1 when the platform ended before it was ready
+ * @throws StartError when it cannot start: a port in use, the data folder in use or incomplete
+ */
+export async function startConsortium(options: { data: string; port: number }): Promise<number> {
+  const data = resolve(options.data);
+  const say = (name: string, text: string): void => void process.stderr.write(`${name.padEnd(14)} ${text}\n`);
+  if ((await initConsortium({ data, port: options.port, ...DEMO, nowMs: Date.now() })) === 'made')
+    say('start', `made a consortium in ${data}`);
+  const places = placesOf(data, options.port);
+  refuseWhenRunning(places);
+  for (const place of places) await refuseWhenTaken(place);
+  moveTo(places);
+
+  const state = { stopping: false };
+  const signal = stopSignal(state);
+  const watched = places.map((place) => watch(place, say, state));
+  const platform = watched[0];
+  if (platform === undefined) throw new Error('invariant: the platform has a place');
+  const url = `http://${LOOPBACK}:${options.port}`;
+
+  const failed = await Promise.race([
+    signal.then(() => false),
+    platform.ended.then(() => true),
+    ready(url, say, state).then(() => {
+      if (!state.stopping) process.stdout.write(`ready ${url}\n`);
+      return signal.then(() => false);
+    }),
+  ]);
+  if (failed && !state.stopping) say('start', 'the platform ended before it was ready; stopping the others');
+  state.stopping = true;
+  await stop([platform]);
+  await stop(watched.slice(1));
+  return failed ? 1 : 0;
+}
+
+function stopSignal(state: { stopping: boolean }): Promise<void> {
+  return new Promise((resolveSignal) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        state.stopping = true;
+        resolveSignal();
+      });
+    }
+  });
+}
+
+function refuseWhenRunning(places: readonly Place[]): void {
+  for (const { dir, name, role } of places) {
+    const path = pidPath(dir, name);
+    const pid = livePid(path, role);
+    if (pid === undefined) continue;
+    throw new StartError('data-in-use', `${dir} is in use: ${name} runs as process ${pid} (${path})`);
+  }
+}
+
+/** Asked before anything is started, so that a taken port is one sentence and not seven logs. */
+function refuseWhenTaken(place: Place): Promise<void> {
+  return new Promise((free, reject) => {
+    const probe = createServer();
+    probe.once('error', (cause: NodeJS.ErrnoException) => {
+      const problem = cause.code === 'EADDRINUSE' ? 'is already in use' : `cannot be opened (${cause.code})`;
+      const message = `port ${place.port}, which ${place.name} needs, ${problem}; choose others with PROBATA_PORT`;
+      reject(new StartError('port-in-use', message, { cause }));
+    });
+    probe.listen(place.port, LOOPBACK, () => probe.close(() => free()));
+  });
+}
+
+function watch(place: Place, say: (name: string, text: string) => void, state: { stopping: boolean }): Watched {
+  const program = process.argv[1];
+  if (program === undefined) throw new Error('invariant: this process runs a program');
+  const child = spawn(process.execPath, [...process.execArgv, program, place.role, place.dir], {
+    // A group of its own: Ctrl-C reaches this process only, which then stops the others in order.
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, [SUPERVISED]: '1' },
+  });
+  lines(child.stdout, (line) => say(place.name, renderLine(line)));
+  lines(child.stderr, (line) => say(place.name, line));
+  child.stdin.on('error', () => {});
+  const ended = new Promise<void>((resolveEnd) => {
+    child.once('error', (error) => {
+      say(place.name, `could not be started: ${error.message}`);
+      resolveEnd();
+    });
+    child.once('exit', (code, signal) => {
+      if (!state.stopping)
+        say(
+          place.name,
+          `ended ${signal === null ? `with code ${code}` : `by ${signal}`}; it stays down, the others go on`,
+        );
+      resolveEnd();
+    });
+  });
+  return { place, child, ended };
+}
+
+function lines(stream: Readable, each: (line: string) => void): void {
+  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', each);
+}
+
+/** Resolves when the platform says that a deposit would be certified, or when we are stopping. */
+async function ready(
+  url: string,
+  say: (name: string, text: string) => void,
+  state: { stopping: boolean },
+): Promise<void> {
+  const client = openHttpClient();
+  let reported = Date.now();
+  try {
+    while (!state.stopping) {
+      const answer = await client
+        .http({ method: 'GET', url: `${url}/readyz`, timeoutMs: READYZ_TIMEOUT_MS, responseBytesMax: READYZ_BYTES_MAX })
+        .catch(() => undefined);
+      if (answer?.status === 200) return;
+      if (Date.now() - reported > NOT_READY_REPORT_MS) {
+        reported = Date.now();
+        const reason =
+          answer === undefined ? 'the platform does not answer' : Buffer.from(answer.body).toString().trim();
+        say('start', `not ready: ${reason}`);
+      }
+      await new Promise((resolveWait) => setTimeout(resolveWait, READY_POLL_MS));
+    }
+  } finally {
+    client.close();
+  }
+}
+
+async function stop(processes: readonly Watched[]): Promise<void> {
+  const kill = setTimeout(() => {
+    for (const { child } of processes) child.kill('SIGKILL');
+  }, KILL_AFTER_MS);
+  for (const { child } of processes) child.kill('SIGTERM');
+  await Promise.all(processes.map(({ ended }) => ended));
+  clearTimeout(kill);
+}

@@ -1,0 +1,95 @@
+/**
+ * Which member lives in which folder of a data folder, and on which port: the platform on the base port, then the courts, then the
+ * mirrors. The addresses stand in each member's config.json; `moveTo` rewrites them when the consortium is given another base port,
+ * so that a member started alone by hand finds its port and the platform finds its members. The policy text is not touched (config.ts).
+ */
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CONFIG_FILE, type MemberConfig, type Role, readConfig } from '../config.ts';
+import { StartError } from '../start-error.ts';
+
+export const LOOPBACK = '127.0.0.1';
+export const PLATFORM = 'platform';
+
+/** One process of a consortium. */
+export interface Place {
+  readonly name: string;
+  readonly role: Role;
+  /** The member's folder. */
+  readonly dir: string;
+  readonly port: number;
+}
+
+/** Prefix of a member's service. */
+export function serviceUrl(kind: MemberConfig['kind'], port: number): string {
+  return `http://${LOOPBACK}:${port}/${kind === 'court' ? 'witness' : 'mirror'}`;
+}
+
+/** RFC 3161 service of a court. */
+export function timestampUrl(port: number): string {
+  return `http://${LOOPBACK}:${port}/tsa`;
+}
+
+/**
+ * The places of a consortium that `init` made, the platform first.
+ * @param data the data folder
+ * @param port base port they are to have
+ * @throws StartError `data-incomplete` when a member's folder is gone, `config-*`
+ */
+export function placesOf(data: string, port: number): Place[] {
+  const { members } = readConfig(join(data, PLATFORM), 'platform');
+  const places: Place[] = [{ name: PLATFORM, role: 'platform', dir: join(data, PLATFORM), port }];
+  for (const [i, member] of members.entries()) {
+    const role = member.kind === 'court' ? 'court' : 'mirror';
+    places.push({ name: member.member, role, dir: join(data, member.member), port: port + 1 + i });
+  }
+  for (const { dir } of places) {
+    if (existsSync(join(dir, CONFIG_FILE))) continue;
+    throw new StartError(
+      'data-incomplete',
+      `${dir} is missing: put it back from a copy; a new one would have other keys`,
+    );
+  }
+  return places;
+}
+
+/**
+ * Makes the configurations say the ports of these places; files that say so already are left alone.
+ * @throws StartError `config-*`
+ */
+export function moveTo(places: readonly Place[]): void {
+  for (const place of places) {
+    const config = readConfig(place.dir, place.role);
+    const listen = { ...config.listen, port: place.port };
+    if (config.role === 'platform')
+      rewrite(place.dir, config, { ...config, listen, ...addresses(config.members, places) });
+    else rewrite(place.dir, config, { ...config, listen });
+  }
+}
+
+function addresses(
+  members: readonly MemberConfig[],
+  places: readonly Place[],
+): { members: MemberConfig[]; timestampUrls: string[] } {
+  const portOf = (member: MemberConfig): number => {
+    const place = places.find(({ name }) => name === member.member);
+    if (place === undefined) throw new Error(`invariant: ${member.member} has a place`);
+    return place.port;
+  };
+  return {
+    members: members.map((member) => ({ ...member, url: serviceUrl(member.kind, portOf(member)) })),
+    timestampUrls: members.filter(({ kind }) => kind === 'court').map((court) => timestampUrl(portOf(court))),
+  };
+}
+
+function rewrite(dir: string, before: object, after: object): void {
+  if (JSON.stringify(before) === JSON.stringify(after)) return;
+  const path = join(dir, CONFIG_FILE);
+  writeFileSync(`${path}.new`, formatConfig(after));
+  renameSync(`${path}.new`, path);
+}
+
+/** The text of a config.json. */
+export function formatConfig(config: object): string {
+  return `${JSON.stringify(config, undefined, 2)}\n`;
+}
