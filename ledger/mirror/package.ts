@@ -120,11 +120,12 @@ export function formatMirrorInfo(info: MirrorInfo): string {
 
 /** @throws LedgerError request-malformed for anything formatMirrorInfo would not write */
 export function parseMirrorInfo(body: Uint8Array): MirrorInfo {
-  const [sizeText = '', nextText = '', ticketText = '', ...more] = lines(utf8Decode(body) ?? '') ?? [];
+  const fields = lines(utf8Decode(body) ?? '') ?? [];
+  const [sizeText = '', nextText = '', ticketText = ''] = fields;
   const size = decimal(sizeText);
   const nextEntry = decimal(nextText);
   const ticket = base64Decode(ticketText);
-  if (size === undefined || nextEntry === undefined || ticket === undefined || more.length > 0) {
+  if (size === undefined || nextEntry === undefined || ticket === undefined || fields.length !== 3) {
     throw malformed('not a mirror-info');
   }
   return { size, nextEntry, ticket };
