@@ -18,6 +18,7 @@ import type { ShownRecord } from '../certs/core/record.ts';
 import type { QuorumState } from '../ledger/core/policy.ts';
 import type { Signer } from '../ledger/core/signature.ts';
 import type { TlogProof } from '../ledger/core/tlog-proof.ts';
+import type { LogEvent } from '../ledger/log/events.ts';
 import type { Log, LogOptions } from '../ledger/log/log.ts';
 import type { BlobStore, Clock, IndexStore } from '../ledger/log/ports.ts';
 import { Certifier } from './certify.ts';
@@ -53,8 +54,9 @@ export interface Standing {
 }
 
 export interface NotaryOptions {
-  /** Opens the ledger with the two answers it gives us. */
-  readonly openLog: (hooks: Pick<LogOptions, 'onSequenced' | 'onPublished'>) => Promise<Log>;
+  /** Opens the ledger with what it tells us. */
+  readonly openLog: (hooks: Pick<LogOptions, 'onSequenced' | 'onPublished' | 'onEvent'>) => Promise<Log>;
+  readonly onLedgerEvent: (event: LogEvent) => void;
   readonly index: IndexStore;
   readonly blobs: BlobStore;
   readonly space: DiskSpace;
@@ -74,6 +76,8 @@ export class Notary {
   readonly #options: NotaryOptions;
   readonly #feeder: Feeder;
   readonly #committer: Committer;
+  /** Largest tree that anybody has cosigned since the start: tells whose quorum `ledger.quorum()` is. */
+  #cosignedSize = 0;
 
   private constructor(options: NotaryOptions, store: DepositStore, ledger: Log, latestId: string | undefined) {
     this.#options = options;
@@ -115,6 +119,11 @@ export class Notary {
     const ledger = await options.openLog({
       onSequenced: (first, entries) => store.sequenced(first, entries),
       onPublished: () => notary?.certifier.published(),
+      onEvent: (event) => {
+        if (notary !== undefined && event.kind === 'cosigned')
+          notary.#cosignedSize = Math.max(notary.#cosignedSize, event.size);
+        options.onLedgerEvent(event);
+      },
     });
     notary = new Notary(options, store, ledger, await store.latestId());
     await notary.#resume();
@@ -158,7 +167,8 @@ export class Notary {
     const quorum = this.ledger.quorum();
     if (index === undefined) return { state: 'pending', index, quorum };
     if (index >= this.ledger.head().checkpoint.size) return { state: 'sequenced', index, quorum };
-    return { state: quorum.satisfied ? 'cosigned' : 'integrated', index, quorum };
+    // A satisfied quorum may still be that of an older head, which does not cover this deposit.
+    return { state: quorum.satisfied && index < this.#cosignedSize ? 'cosigned' : 'integrated', index, quorum };
   }
 
   /** The signed promise for a deposit. The same bytes each time. */

@@ -62,8 +62,6 @@ export interface RefusalFacts {
   /** The limit that was passed, in the unit the code's text names. */
   readonly limit?: number;
   readonly field?: string;
-  /** Comma-separated methods, for `method-not-allowed`. */
-  readonly allow?: string;
 }
 
 /** Thrown instead of an answer. The message is for developers; people read the text that belongs to the code. */

@@ -26,6 +26,8 @@ export function answerProblem(ctx: Context, refusal: Refusal): void {
   for (const name of ctx.res.getHeaderNames()) ctx.remove(name);
   ctx.status = status;
   ctx.set({ ...headers, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
+  // RFC 9110 section 15.5.6: a 405 lists the methods that the address takes.
+  if (refusal.code === 'method-not-allowed') ctx.set('Allow', methodsOf(ctx).join(', '));
   ctx.body = `${JSON.stringify(body)}\n`;
   ctx.type = 'application/problem+json';
 }
@@ -35,7 +37,7 @@ export function problems(log: EventLog): Middleware {
   return async (ctx, next) => {
     try {
       await next();
-      if (ctx.body === undefined && ctx.respond !== false) throw new Refusal('not-found');
+      if (ctx.body === undefined) throw new Refusal(methodsOf(ctx).length > 0 ? 'method-not-allowed' : 'not-found');
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal.code === 'internal') log('alarm', 'request-failed', { route: routeOf(ctx), reason: String(error) });
@@ -44,6 +46,12 @@ export function problems(log: EventLog): Middleware {
       ctx.req.resume();
     }
   };
+}
+
+/** The methods of the routes that this path belongs to. */
+function methodsOf(ctx: Context): string[] {
+  const matched = (ctx['matched'] ?? []) as { readonly methods: string[] }[];
+  return [...new Set(matched.flatMap(({ methods }) => methods))].sort();
 }
 
 /** The route's pattern, never the path: paths carry what strangers wrote. */

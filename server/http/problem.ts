@@ -45,8 +45,8 @@ const PROBLEMS: Readonly<Record<RefusalCode, ProblemText>> = {
   ),
   'content-type-unsupported': row(
     415,
-    '不支持该内容类型。存证请用 multipart/form-data 或 application/json，批量存证请用 application/x-ndjson。',
-    'This content type is not supported. Deposit with multipart/form-data or application/json, batches with application/x-ndjson.',
+    '该地址不接受这种内容类型。存证用 multipart/form-data 或 application/json，批量存证用 application/x-ndjson，时间戳请求用 application/timestamp-query。',
+    'This address does not take this content type. Deposits are multipart/form-data or application/json, batches application/x-ndjson, timestamp requests application/timestamp-query.',
   ),
   'content-encoding-unsupported': row(
     415,
@@ -237,10 +237,8 @@ export interface ProblemBody {
 export function problemOf(refusal: Refusal): ProblemAnswer {
   const { code, facts } = refusal;
   const { status, zh, en, retryAfter } = PROBLEMS[code];
-  const { allow, ...extensions } = facts;
   const headers: Record<string, string> = {};
   if (retryAfter !== undefined) headers['Retry-After'] = String(retryAfter);
-  if (allow !== undefined) headers['Allow'] = allow;
   // RFC 6750 section 3: a refused request says which scheme it wants; the error attribute only when a token was sent.
   if (status === 401)
     headers['WWW-Authenticate'] = code === 'token-missing' ? 'Bearer' : 'Bearer error="invalid_token"';
@@ -253,7 +251,7 @@ export function problemOf(refusal: Refusal): ProblemAnswer {
       status,
       code,
       detail: `${zh} ${en}`,
-      ...extensions,
+      ...facts,
     },
   };
 }

@@ -1,0 +1,95 @@
+/**
+ * Would a deposit made now be certified? Yes when a checkpoint is published under the quorum and enough cosigners keep answering.
+ * Cosigners are heard when the ledger talks to them, and asked for their latest checkpoint when it does not; what has not answered
+ * lately counts as away. Asks and remembers; stops nothing: the ledger itself waits for its quorum.
+ */
+import { evaluatePolicy, type Policy } from '../ledger/core/policy.ts';
+import type { Cosigner } from '../ledger/log/ports.ts';
+import { witnessesOf } from '../verifier/core/trust.ts';
+import { type GroupView, groupsOf, type Message, shortage } from './http/deposit-view.ts';
+
+/** How often every cosigner is asked, in ms. */
+const ASK_EVERY_MS = 5000;
+
+export interface ReadyState {
+  readonly ready: boolean;
+  /** Size of the published tree; null before the first. */
+  readonly published: number | null;
+  readonly groups: readonly GroupView[];
+  readonly message: Message;
+}
+
+export interface ReadinessOptions {
+  readonly policy: Policy;
+  readonly cosigners: readonly Pick<Cosigner, 'name' | 'latest'>[];
+  readonly publishedSize: () => number | undefined;
+}
+
+export class Readiness {
+  readonly #options: ReadinessOptions;
+  readonly #answering = new Set<string>();
+  #sealed = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options;
+  }
+
+  /** Begins asking. */
+  start(): void {
+    this.#timer = setInterval(() => this.#askAll(), ASK_EVERY_MS);
+    this.#timer.unref();
+    this.#askAll();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** The ledger, or a question of ours, had a usable answer from this cosigner, or none. */
+  heard(cosigner: string, answered: boolean): void {
+    if (answered) this.#answering.add(cosigner);
+    else this.#answering.delete(cosigner);
+  }
+
+  /** The ledger has stopped signing because the clock went back, or signs again. */
+  sealed(stopped: boolean): void {
+    this.#sealed = stopped;
+  }
+
+  /** Names of the cosigners that answer. */
+  answering(): ReadonlySet<string> {
+    return this.#answering;
+  }
+
+  state(): ReadyState {
+    const { policy, publishedSize } = this.#options;
+    const witnesses = [...this.#answering].flatMap((member) => witnessesOf(policy, member));
+    const quorum = evaluatePolicy(policy, new Set(witnesses));
+    const groups = groupsOf(policy, quorum);
+    const published = publishedSize();
+    const ready = published !== undefined && quorum.satisfied && !this.#sealed;
+    return { ready, published: published ?? null, groups, message: messageOf(ready, groups, this.#sealed) };
+  }
+
+  #askAll(): void {
+    for (const cosigner of this.#options.cosigners) {
+      cosigner.latest().then(
+        () => this.heard(cosigner.name, true),
+        () => this.heard(cosigner.name, false),
+      );
+    }
+  }
+}
+
+function messageOf(ready: boolean, groups: readonly GroupView[], sealed: boolean): Message {
+  if (ready) return { zh: '可以受理存证。', en: 'A deposit made now would be certified.' };
+  if (sealed)
+    return {
+      zh: '时钟回拨，账本暂停签署。',
+      en: 'The clock went back; the ledger signs nothing until it has caught up.',
+    };
+  const short = shortage(groups);
+  if (short === undefined) return { zh: '账本尚未公布第一个检查点。', en: 'No checkpoint is published yet.' };
+  return { zh: `应答的成员不足。${short.zh}`, en: `Not enough members answer. ${short.en}` };
+}

@@ -1,0 +1,103 @@
+/**
+ * POST /api/v1/deposits: one deposit, its files (multipart/form-data) or their digests (application/json).
+ * 202 with the receipt once it is durable; with `Prefer: wait=N`, 201 if it is certified within that time.
+ * Whatever is refused leaves nothing behind.
+ */
+import type { Context } from 'koa';
+import type { Party } from '../auth.ts';
+import {
+  checkedMediaType,
+  checkFileName,
+  checkStated,
+  EMPTY_DECLARATION,
+  parseDeclaration,
+  parseDigestDeposit,
+} from '../intake/declaration.ts';
+import type { Evidence } from '../intake/evidence.ts';
+import type { Submission, SubmittedFile } from '../intake/submission.ts';
+import { Refusal } from '../refusal.ts';
+import { DEPOSITS_PATH, depositPath, depositView } from './deposit-view.ts';
+import { readMultipart } from './multipart.ts';
+import type { Platform } from './platform.ts';
+import { contentTypeOf, declaredLength, idempotencyKeyOf, preferredWait, readBody, transportOf } from './request.ts';
+import type { Route } from './route.ts';
+
+export function depositRoute(platform: Platform): Route {
+  return { method: 'POST', path: DEPOSITS_PATH, access: 'party', handle: (ctx, party) => post(platform, ctx, party) };
+}
+
+async function post(platform: Platform, ctx: Context, party: Party): Promise<void> {
+  const { notary, policy, space } = platform;
+  const type = contentTypeOf(ctx);
+  const waitSeconds = preferredWait(ctx);
+  const idempotencyKey = idempotencyKeyOf(ctx);
+  await space.check(declaredLength(ctx));
+  const common: Common = {
+    party,
+    mode: 'single',
+    transport: transportOf(ctx),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  };
+  let taken: Awaited<ReturnType<typeof notary.submit>>;
+  if (type === 'multipart/form-data') taken = await takeUpload(platform, ctx, common);
+  else if (type === 'application/json') taken = await takeDigests(platform, ctx, common);
+  else throw new Refusal('content-type-unsupported');
+
+  const { deposit } = taken;
+  if (waitSeconds !== undefined) {
+    await notary.certifier.waitCertified(deposit.id, waitSeconds * 1000);
+    ctx.set('Preference-Applied', `wait=${waitSeconds}`);
+  }
+  const view = await depositView(notary, policy, deposit);
+  ctx.status = waitSeconds !== undefined && view.state === 'certified' ? 201 : 202;
+  ctx.set({ Location: depositPath(deposit.id), 'Cache-Control': 'no-store' });
+  ctx.body = view;
+}
+
+type Common = Pick<Submission, 'party' | 'mode' | 'transport' | 'idempotencyKey'>;
+type Taken = Awaited<ReturnType<Platform['notary']['submit']>>;
+
+async function takeDigests({ notary, limits, checkText }: Platform, ctx: Context, common: Common): Promise<Taken> {
+  const { declared, files } = parseDigestDeposit(await readBody(ctx, limits.jsonBytesMax));
+  checkText(declared, files);
+  return notary.submit({ ...common, how: 'digest', declared, files });
+}
+
+async function takeUpload(platform: Platform, ctx: Context, common: Common): Promise<Taken> {
+  const { notary, limits } = platform;
+  if (declaredLength(ctx) > limits.depositBytesMax + limits.jsonBytesMax) {
+    throw new Refusal('body-too-large', { limit: limits.depositBytesMax });
+  }
+  const evidence = notary.evidence();
+  let taken: Taken;
+  try {
+    const submission = await receive(platform, ctx, evidence, common);
+    taken = await notary.submit({ ...submission, blob: await evidence.commit() });
+  } catch (error) {
+    await evidence.abort();
+    throw error;
+  }
+  // The same bytes are held already, under the deposit that the first request made.
+  if (taken.replayed) await evidence.abort();
+  return taken;
+}
+
+async function receive(
+  { limits, checkText }: Platform,
+  ctx: Context,
+  evidence: Evidence,
+  common: Common,
+): Promise<Omit<Submission, 'blob'>> {
+  const files: SubmittedFile[] = [];
+  const json = await readMultipart(ctx.req, {
+    jsonBytesMax: limits.jsonBytesMax,
+    onFile: async ({ name, mediaType, chunks }, number) => {
+      checkFileName(name, number);
+      files.push({ name, mediaType: checkedMediaType(mediaType), ...(await evidence.add(chunks)) });
+    },
+  });
+  const { declared, files: stated } = json === undefined ? EMPTY_DECLARATION : parseDeclaration(json);
+  if (stated !== undefined) checkStated(stated, files);
+  checkText(declared, files);
+  return { ...common, how: 'upload', declared, files };
+}
