@@ -7,7 +7,7 @@ import { equal } from '../../ledger/core/bytes.ts';
 import type { CertCode } from './errors.ts';
 import { CertError } from './errors.ts';
 import { OID } from './oids.ts';
-import { isSignedBy, nameText, type X509 } from './x509.ts';
+import { isSignedBy, nameText, sameCertificate, type X509 } from './x509.ts';
 
 /** Longest path, leaf and root included. */
 export const PATH_CERTIFICATES_MAX = 6;
@@ -43,6 +43,8 @@ export function checkPath(
 function findPath(leaf: X509, bag: readonly X509[], roots: readonly X509[]): X509[] {
   if (bag.length > PATH_CERTIFICATES_MAX - 2)
     refuse('x509-untrusted', leaf, 'has more certificates with it than a path may have');
+  const pinned = bag.find((each) => roots.some((root) => sameCertificate(each, root)));
+  if (pinned !== undefined) refuse('x509-untrusted', pinned, 'is a pinned root and may not come along');
   const path = [leaf];
   const unused = new Set(bag);
   for (;;) {
