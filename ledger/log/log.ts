@@ -1,0 +1,161 @@
+// The log: one object that sequences entries, has heads cosigned, publishes them and answers reads. design: "The write path".
+// Puts the parts together; each rule is in its part. All effects go through the ports given to `open`.
+
+import type { VerifierKey } from '../core/note.ts';
+import type { Policy, QuorumState } from '../core/policy.ts';
+import type { Signer } from '../core/signature.ts';
+import type { Tile } from '../core/tile.ts';
+import type { TileReader } from '../core/tile-reader.ts';
+import type { TlogProof } from '../core/tlog-proof.ts';
+import { ClockGuard } from './clock-guard.ts';
+import { LogError } from './errors.ts';
+import type { LogEvent } from './events.ts';
+import { FailStop } from './fail-stop.ts';
+import { witnessesUnder } from './policy-members.ts';
+import { Pool } from './pool.ts';
+import type { Clock, Cosigner, HeadStore, IndexStore, SignedHead, TileStore } from './ports.ts';
+import { loadPublished, type Published } from './published.ts';
+import { Publisher } from './publisher.ts';
+import { Reader } from './reader.ts';
+import { recover } from './recovery.ts';
+import { Sequencer } from './sequencer.ts';
+import { StartupQuestion } from './startup-question.ts';
+
+export interface LogOptions {
+  readonly origin: string;
+  /** The log's key, type 0x01, named like the origin. */
+  readonly signer: Signer;
+  readonly tiles: TileStore;
+  readonly heads: HeadStore;
+  /** Holds the published checkpoint. */
+  readonly index: IndexStore;
+  /** Members of the policy, by name. */
+  readonly cosigners: readonly Cosigner[];
+  readonly policy: Policy;
+  readonly clock: Clock;
+  /** The entries from index `first` on are committed. Must be idempotent: after a crash it is called again for the same entries. */
+  onSequenced(first: number, entries: readonly Uint8Array[]): Promise<void>;
+  /** Once for each checkpoint that becomes the published one; also for the first of a process, published before or not. */
+  onPublished(published: Published): void;
+  onEvent(event: LogEvent): void;
+  /** Fail-stop: ends the process. Called at most once; nothing of the log runs on after it. */
+  fatal(error: Error): never;
+}
+
+/** The parts of an open log. */
+interface Parts {
+  readonly clock: ClockGuard;
+  readonly failStop: FailStop;
+  readonly pool: Pool;
+  readonly sequencer: Sequencer;
+  readonly publisher: Publisher;
+  readonly question: StartupQuestion;
+  readonly reader: Reader;
+}
+
+export class Log {
+  readonly #parts: Parts;
+  readonly #done: Promise<void>;
+  #publishedReader: { readonly of: Published['checkpoint']; readonly reader: TileReader } | undefined;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#done = parts.failStop.guard(this.#run());
+  }
+
+  /**
+   * Recovers and starts. Serves reads and takes entries in at once; signs only after enough cosigners have said that they know
+   * nothing larger and nothing else (startup-question.ts). If one does, `fatal` is called with LogError behind-cosigners or fork.
+   * @throws LogError state-inconsistent | behind-cosigners | fork, LedgerError, StoreError: this log must not run on these stores
+   */
+  static async open(options: LogOptions): Promise<Log> {
+    const { tiles, index, policy, cosigners, onEvent } = options;
+    const logKey: VerifierKey = options.signer.key;
+    for (const { name } of cosigners) {
+      if (witnessesUnder(policy, name).length === 0) throw new Error(`invariant: the policy has no member ${name}`);
+    }
+    const { tip, reapplied } = await recover({ ...options, logKey });
+    onEvent({ kind: 'recovered', severity: 'info', size: tip.tree.range.size, reapplied });
+    const reader = new Reader(tiles, () => sequencer.head?.checkpoint.size ?? 0);
+    const failStop = new FailStop(options.fatal);
+    const pool = new Pool(tip.receivedMs);
+    const clock = new ClockGuard(options.clock, Math.max(tip.sealedMs, tip.receivedMs), onEvent);
+    const onHead = (head: SignedHead) => publisher.offer(head);
+    const sequencer = new Sequencer({ ...options, pool, clock, failStop, onHead }, tip);
+    const own = tip.head === undefined ? undefined : { head: tip.head, reader: reader.at(tip.head.checkpoint) };
+    const published = await loadPublished(index, policy, logKey, own);
+    const source = (head: SignedHead) => reader.source(head.checkpoint);
+    const publisher = new Publisher({ ...options, failStop, source }, published);
+    const question = new StartupQuestion({ cosigners, policy, logKey, own, onEvent });
+    return new Log({ clock, failStop, pool, sequencer, publisher, question, reader });
+  }
+
+  /**
+   * Puts an entry on the ledger. Resolves with its index once it is committed and applied. Order of calls is order of entries.
+   * When the log stops before, the promise never settles: the entry may or may not be on the ledger, and a restart will tell.
+   * @throws LogError pushback | sealed | received-decreases | closed | stopped; LedgerError entry-malformed | entry-newer-format
+   */
+  async append(entry: Uint8Array): Promise<number> {
+    const { failStop, clock, pool } = this.#parts;
+    if (failStop.stopped) throw new LogError('stopped', 'the log has stopped');
+    const nowMs = clock.now(pool.newestReceivedMs);
+    if (nowMs === undefined)
+      throw new LogError('sealed', 'the clock has gone back: nothing is sealed until it has caught up');
+    return pool.add(entry, nowMs);
+  }
+
+  /** The latest head. @throws LogError not-published before the first */
+  head(): SignedHead {
+    const { head } = this.#parts.sequencer;
+    if (head === undefined) throw new LogError('not-published', 'there is no head yet');
+    return head;
+  }
+
+  /** The latest checkpoint that satisfied the policy; undefined before the first. Its note gains late cosignatures. */
+  published(): Published | undefined {
+    return this.#parts.publisher.published;
+  }
+
+  /** Which groups have cosigned the head now being cosigned, and which are short. */
+  quorum(): QuorumState {
+    return this.#parts.publisher.quorum;
+  }
+
+  /**
+   * Proof that the entry is under the published checkpoint.
+   * @throws LogError not-published; LedgerError or StoreError when the stored tiles are not those of the tree
+   */
+  async proof(index: number): Promise<TlogProof> {
+    const published = this.published();
+    if (published === undefined || index >= published.checkpoint.size) {
+      throw new LogError('not-published', `entry ${index} is under no published checkpoint yet`);
+    }
+    return { index, proof: await this.#readerOf(published).inclusionProof(index), checkpoint: published.note };
+  }
+
+  /** A tile or bundle at the width asked for; undefined when the integrated tree is not that wide. @throws StoreError */
+  readTile(tile: Tile): Promise<Uint8Array | undefined> {
+    return this.#parts.reader.tile(tile);
+  }
+
+  /** Ends after the commit in flight. Entries that still wait are refused with LogError closed. */
+  async close(): Promise<void> {
+    const { pool, sequencer, publisher, question, failStop } = this.#parts;
+    for (const part of [sequencer, pool, publisher, question]) part.close();
+    await Promise.race([this.#done, failStop.end]);
+  }
+
+  async #run(): Promise<void> {
+    const { question, sequencer, publisher } = this.#parts;
+    if (!(await question.ask())) return;
+    if (sequencer.head !== undefined) publisher.offer(sequencer.head);
+    await Promise.all([sequencer.run(), publisher.run()]);
+  }
+
+  #readerOf({ checkpoint }: Published): TileReader {
+    if (this.#publishedReader?.of !== checkpoint) {
+      this.#publishedReader = { of: checkpoint, reader: this.#parts.reader.at(checkpoint) };
+    }
+    return this.#publishedReader.reader;
+  }
+}

@@ -1,0 +1,141 @@
+// The question at start: has anybody seen more of this log than we have? An old backup does not know that it is old;
+// only the cosigners' memory can tell. Until enough of them have answered, nothing is signed. design: "The write path".
+// Does not stop the log: it throws, and who asked decides.
+
+import { equal } from '../core/bytes.ts';
+import { openCheckpoint } from '../core/checkpoint.ts';
+import { EMPTY_ROOT } from '../core/hash.ts';
+import { parseNote, type VerifierKey } from '../core/note.ts';
+import { evaluatePolicy, liarsSurvived, type Policy } from '../core/policy.ts';
+import { rangeRoot } from '../core/range.ts';
+import type { TileReader } from '../core/tile-reader.ts';
+import { LogError } from './errors.ts';
+import type { LogEvent } from './events.ts';
+import { formatForkReport, provesFork } from './fork-report.ts';
+import { witnessesUnder } from './policy-members.ts';
+import type { Cosigner, SignedHead } from './ports.ts';
+import { retryMs, Wakeup } from './wakeup.ts';
+
+export interface QuestionOptions {
+  readonly cosigners: readonly Cosigner[];
+  readonly policy: Policy;
+  readonly logKey: VerifierKey;
+  /** Our latest head and a reader of its tree; undefined before the first. */
+  readonly own: { readonly head: SignedHead; readonly reader: TileReader } | undefined;
+  onEvent(event: LogEvent): void;
+}
+
+/**
+ * True when those who answered include, for every head that may ever have been published, an honest one that cosigned it.
+ * In a group of n that needs q, of whom f may lie, these are n - q + f + 1. A group that is fully covered covers the whole of
+ * an `all` above it, for whatever that `all` accepted, this group accepted. On top of that the answering ones must satisfy
+ * the policy: then a group too small to rule out a fork by itself (any 1 of 2) is asked too, but no more is asked than
+ * publishing needs, so one mirror that is down stops no start.
+ */
+export function isAnswered(policy: Policy, answered: ReadonlySet<string>): boolean {
+  const witnesses = [...answered].flatMap((name) => witnessesUnder(policy, name).map((witness) => witness.name));
+  const covers = (name: string): boolean => {
+    if (answered.has(name)) return true;
+    const group = policy.groups.get(name);
+    if (group === undefined) return witnesses.includes(name);
+    const silent = group.members.length - group.needed;
+    const liars = Math.min(liarsSurvived(group.members.length, group.needed), silent);
+    return group.members.filter(covers).length >= silent + liars + 1;
+  };
+  const state = evaluatePolicy(policy, new Set(witnesses));
+  return state.satisfied && (policy.quorum === 'none' || covers(policy.quorum));
+}
+
+/** Asks every cosigner, each as often as it takes, until enough have answered. */
+export class StartupQuestion {
+  readonly #options: QuestionOptions;
+  readonly #answered = new Set<string>();
+  readonly #pauses = new Set<Wakeup>();
+  #over = false;
+  #resolve: (settled: boolean) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor(options: QuestionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves true when enough have answered, false when closed before.
+   * @throws LogError behind-cosigners | fork: nothing may be signed
+   */
+  ask(): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#settleIfEnough();
+      for (const cosigner of this.#options.cosigners) void this.#askOne(cosigner);
+    });
+  }
+
+  /** Stops asking. */
+  close(): void {
+    this.#over = true;
+    for (const pause of this.#pauses) pause.wake();
+    this.#resolve(false);
+  }
+
+  async #askOne(cosigner: Cosigner): Promise<void> {
+    const pause = new Wakeup();
+    this.#pauses.add(pause);
+    for (let failures = 1; !this.#over; failures++) {
+      const note = await this.#latest(cosigner);
+      if (this.#over) return;
+      if (!(note instanceof Error)) return this.#take(cosigner, note).catch(this.#reject);
+      const { name } = cosigner;
+      this.#options.onEvent({ kind: 'question-unanswered', severity: 'warning', cosigner: name, error: note });
+      await pause.wait(retryMs(failures));
+    }
+  }
+
+  /** Its checkpoint, signed by the log; undefined when it never saw the log; an Error when it gave no usable answer. */
+  async #latest(cosigner: Cosigner): Promise<SignedHead | undefined | Error> {
+    try {
+      const note = await cosigner.latest();
+      if (note === undefined) return undefined;
+      // A note that the log's key did not sign says nothing about the log: anyone could have written it.
+      return { note, checkpoint: openCheckpoint(parseNote(note), [this.#options.logKey]) };
+    } catch (error) {
+      return error instanceof Error ? error : new Error('not an Error was thrown', { cause: error });
+    }
+  }
+
+  async #take(cosigner: Cosigner, theirs: SignedHead | undefined): Promise<void> {
+    const { onEvent } = this.#options;
+    if (theirs !== undefined) await this.#compare(cosigner, theirs);
+    this.#answered.add(cosigner.name);
+    const size = theirs?.checkpoint.size ?? 0;
+    onEvent({ kind: 'question-answered', severity: 'info', cosigner: cosigner.name, size });
+    this.#settleIfEnough();
+  }
+
+  async #compare(cosigner: Cosigner, theirs: SignedHead): Promise<void> {
+    const { own, onEvent } = this.#options;
+    const { size, root } = theirs.checkpoint;
+    const ourSize = own?.head.checkpoint.size ?? 0;
+    if (size > ourSize) {
+      onEvent({ kind: 'cosigner-ahead', severity: 'alarm', cosigner: cosigner.name, note: theirs.note });
+      throw new LogError('behind-cosigners', `${cosigner.name} knows size ${size}, we know ${ourSize}: an old backup?`);
+    }
+    const ourRoot = own === undefined ? EMPTY_ROOT : rangeRoot(await own.reader.range(size));
+    if (equal(ourRoot, root)) return;
+    if (own !== undefined) {
+      const proof = await own.reader.consistencyProof(size);
+      const report = formatForkReport({ ours: own.head.note, theirs: theirs.note, root: ourRoot, proof });
+      if (!provesFork(report, this.#options.logKey)) throw new Error('invariant: two roots at one size are a fork');
+      onEvent({ kind: 'misbehaviour', severity: 'alarm', cosigner: cosigner.name, report });
+    }
+    throw new LogError('fork', `${cosigner.name} knows another tree of size ${size}`);
+  }
+
+  #settleIfEnough(): void {
+    if (this.#over || !isAnswered(this.#options.policy, this.#answered)) return;
+    this.#options.onEvent({ kind: 'question-settled', severity: 'info' });
+    this.#resolve(true);
+    this.close();
+  }
+}

@@ -1,0 +1,223 @@
+// The keyed stores on LevelDB (npm `level`), as measured: LevelDB alone neither keeps its promises after a failed write,
+// nor notices flipped bits, nor syncs its directory. So: every batch is synced and then the directory too; the process ends on the
+// first failed write and recovers on restart; every value carries our own SHA-256, checked on each read.
+// One process at a time: LevelDB's LOCK file.
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Level } from 'level';
+import { concat, equal } from '../core/bytes.ts';
+import { HASH_BYTES } from '../core/limits.ts';
+import { StoreError } from '../log/ports.ts';
+import { type Change, type Get, type KeyedStores, type KeyValue, keyedStores } from './key-value.ts';
+
+export interface LevelStore extends KeyedStores {
+  /** Ends after the writes in flight. */
+  close(): Promise<void>;
+}
+
+type Db = Level<string, Uint8Array>;
+
+/**
+ * Opens the stores of one role, and creates them in an empty or missing folder.
+ * @param dir folder of this store alone
+ * @param fatal ends the process; called on the first failed write, after which no write ever resolves
+ * @throws StoreError locked (another process holds it) | failed | corrupt (it held data before and cannot be opened now)
+ */
+export async function openLevelStore(dir: string, fatal: (error: Error) => never): Promise<LevelStore> {
+  const location = join(dir, 'level');
+  const marker = join(dir, 'in-use');
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await syncDirectory(dirname(dir));
+  const used = await exists(marker);
+  const db = await openDb(location, used);
+  // No write is ever acknowledged before the marker is durable: without it there is nothing to lose, with it nothing is recreated.
+  if (!used) await writeMarker(dir, marker);
+  const directory = await open(location, 'r');
+  const kv = new LevelKeyValue(db, directory, fatal);
+  return { ...keyedStores(kv), close: () => kv.close() };
+}
+
+async function openDb(location: string, used: boolean): Promise<Db> {
+  try {
+    return await openOnce(location, !used);
+  } catch (error) {
+    if (codeOf(error) === 'LEVEL_LOCKED') {
+      throw new StoreError('locked', `${location} is in use by another process`, { cause: error });
+    }
+    if (used) throw new StoreError('corrupt', `${location} holds data and cannot be opened`, { cause: error });
+  }
+  // A crash while LevelDB was creating its files leaves a database that never opens (google/leveldb#189). Nothing was in it.
+  await rm(location, { recursive: true, force: true });
+  return openOnce(location, true);
+}
+
+async function openOnce(location: string, createIfMissing: boolean): Promise<Db> {
+  const db: Db = new Level(location, { keyEncoding: 'utf8', valueEncoding: 'view', createIfMissing });
+  await db.open();
+  return db;
+}
+
+/** LevelDB's own code is that of the cause: the error itself only says that the database is not open. */
+function codeOf(error: unknown): unknown {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw new StoreError('failed', `cannot look at ${path}`, { cause: error });
+  }
+}
+
+async function writeMarker(dir: string, marker: string): Promise<void> {
+  const file = await open(marker, 'w', 0o600);
+  await file.writeFile('This folder holds data: it is never created anew.\n');
+  await file.sync();
+  await file.close();
+  await syncDirectory(dir);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  await directory.sync();
+  await directory.close();
+}
+
+/** An update that waits for its turn. */
+interface Task {
+  readonly plan: (get: Get) => Promise<Change<unknown>>;
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class LevelKeyValue implements KeyValue {
+  readonly #db: Db;
+  readonly #directory: FileHandle;
+  readonly #fatal: (error: Error) => never;
+  #waiting: Task[] = [];
+  #writing: Promise<void> | undefined;
+  #dead = false;
+
+  constructor(db: Db, directory: FileHandle, fatal: (error: Error) => never) {
+    this.#db = db;
+    this.#directory = directory;
+    this.#fatal = fatal;
+  }
+
+  readonly get: Get = async (key) => {
+    const sealed = await this.#read(() => this.#db.get(key));
+    return sealed === undefined ? undefined : unseal(key, sealed);
+  };
+
+  update<T>(plan: (get: Get) => Promise<Change<T>>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ plan, resolve: resolve as Task['resolve'], reject });
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  async *scan(range: Parameters<KeyValue['scan']>[0]): AsyncGenerator<[string, Uint8Array]> {
+    const iterator = this.#db.iterator(range);
+    try {
+      for (;;) {
+        const next = await this.#read(() => iterator.next());
+        if (next === undefined) return;
+        yield [next[0], unseal(next[0], next[1])];
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+    await this.#db.close();
+    await this.#directory.close();
+  }
+
+  async #read<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      throw new StoreError('failed', 'LevelDB cannot read', { cause: error });
+    }
+  }
+
+  /** One batch in flight; what comes in meanwhile makes up the next one: one sync serves them all. */
+  async #writeAll(): Promise<void> {
+    // The callers of this turn of the event loop share the first batch.
+    await undefined;
+    while (this.#waiting.length > 0 && !this.#dead) {
+      const tasks = this.#waiting;
+      this.#waiting = [];
+      await this.#writeBatch(tasks);
+    }
+    this.#writing = undefined;
+  }
+
+  async #writeBatch(tasks: readonly Task[]): Promise<void> {
+    const pending = new Map<string, Uint8Array | undefined>();
+    const get: Get = async (key) => (pending.has(key) ? pending.get(key) : this.get(key));
+    const done: (() => void)[] = [];
+    let lazy = true;
+    for (const { plan, resolve, reject } of tasks) {
+      try {
+        const change = await plan(get);
+        for (const [key, value] of change.writes) pending.set(key, value);
+        lazy &&= change.lazy === true;
+        done.push(() => resolve(change.answer));
+      } catch (error) {
+        reject(error);
+      }
+    }
+    try {
+      if (pending.size > 0) await this.#commit(pending, !lazy);
+    } catch (error) {
+      this.#die(error);
+      return;
+    }
+    for (const settle of done) settle();
+  }
+
+  /** After one failed write LevelDB loses writes that it acknowledges later: nobody gets an answer any more. */
+  #die(error: unknown): void {
+    this.#dead = true;
+    try {
+      this.#fatal(new StoreError('failed', 'LevelDB cannot write', { cause: error }));
+    } catch {
+      // The owner answered by throwing instead of ending the process. This store stays dead all the same.
+    }
+  }
+
+  async #commit(pending: ReadonlyMap<string, Uint8Array | undefined>, sync: boolean): Promise<void> {
+    const operations = [...pending].map(([key, value]) =>
+      value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value: seal(key, value) },
+    );
+    await this.#db.batch(operations, { sync });
+    // LevelDB does not sync the directory after it rolled a file: without this the newest file may be gone after a power cut.
+    if (sync) await this.#directory.sync();
+  }
+}
+
+/** SHA-256(key || value) || value: a value under the wrong key is as wrong as a flipped bit. */
+function seal(key: string, value: Uint8Array): Uint8Array {
+  return concat(checksum(key, value), value);
+}
+
+function unseal(key: string, sealed: Uint8Array): Uint8Array {
+  const value = new Uint8Array(sealed.subarray(HASH_BYTES)); // a copy
+  if (!equal(sealed.subarray(0, HASH_BYTES), checksum(key, value))) {
+    throw new StoreError('corrupt', `the bytes under ${key} are not those that were written`);
+  }
+  return value;
+}
+
+function checksum(key: string, value: Uint8Array): Uint8Array {
+  return createHash('sha256').update(key, 'utf8').update(value).digest();
+}
