@@ -5,18 +5,16 @@
 import { createHash } from 'node:crypto';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
+import { attachmentChecksum } from '../certs/core/checksum.ts';
+import type { AttachmentName } from '../certs/core/pdf-read.ts';
 import type { FilePart, RecordMember, ShownRecord } from '../certs/core/record.ts';
 import { formatRecord } from '../certs/core/record.ts';
-import { certificateFromPem } from '../certs/core/x509.ts';
-import { createRoot, type Issued, issueDocumentSigner, issueIntermediate, issueTsa } from '../certs/issue/ca.ts';
 import { buildRecord, showFiles } from '../certs/issue/record-builder.ts';
 import { signPdf } from '../certs/issue/sign.ts';
-import { signingKey } from '../certs/issue/sign-cms.ts';
-import { Tsa } from '../certs/issue/tsa.ts';
-import { formatTimestampRequest, openTimestampResponse } from '../certs/issue/tsa-client.ts';
+import { makePki, makeTsa, tokenFor, VALIDITY } from '../certs/issue/testing.ts';
 import { nodeFonts } from '../certs/render/fonts-node.ts';
 import { type RenderedPdf, renderCertificate } from '../certs/render/render.ts';
-import { hexEncode, utf8Encode } from '../ledger/core/bytes.ts';
+import { concat, hexEncode, utf8Encode } from '../ledger/core/bytes.ts';
 import { type Checkpoint, formatCheckpoint } from '../ledger/core/checkpoint.ts';
 import { cosign } from '../ledger/core/cosignature.ts';
 import { type DepositEntry, formatEntry } from '../ledger/core/entry.ts';
@@ -36,7 +34,6 @@ export const RECEIVED_MS = Date.parse('2026-05-03T09:42:09.123Z');
 export const NOW_MS = RECEIVED_MS + 60 * 60 * 1000;
 /** When the platform signs, to the second. */
 const SIGNED_AT = '2026-05-03T09:42:20Z';
-const VALIDITY = { notBeforeMs: RECEIVED_MS - 86_400_000, notAfterMs: RECEIVED_MS + 3650 * 86_400_000 };
 const CONTENTS_BYTES = 8_192;
 const DEPOSIT_ID = '019690f1-c123-7abc-8def-0123456789ab';
 
@@ -80,8 +77,13 @@ export interface TestConsortium {
   readonly trustBytes: Uint8Array;
   readonly witnesses: ReadonlyMap<string, Signer>;
   certify(options?: DepositOptions): Promise<TestCertificate>;
-  /** Signs and stamps a rendered PDF with the platform's real key, whatever it shows. */
-  sign(rendered: RenderedPdf, stampMs?: number): Promise<Uint8Array>;
+  /**
+   * What a lying platform can issue: really signed and stamped, drawn from `certificate`, but with another attached file.
+   * @param bytes as many as the file they replace
+   */
+  splice(certificate: TestCertificate, name: AttachmentName, bytes: Uint8Array): Promise<Uint8Array>;
+  /** The same with any text of the file replaced by another of equal length. */
+  edit(certificate: TestCertificate, text: string, by: string): Promise<Uint8Array>;
 }
 
 export const FILES: readonly TestFile[] = [
@@ -132,11 +134,11 @@ export async function createConsortium(name = 'test'): Promise<TestConsortium> {
       [`${member}.ml-dsa-44`, signer(`${member}.${name}.example`, 0x06, name)] as const,
     ]),
   );
-  const pki = await createPki(name);
+  const pki = await makePki();
   const trust: TrustBundle = {
     policy: policyText(log, members, witnesses),
-    pdfRoots: [pki.pdfRoot.certificate],
-    timestampRoots: [pki.timestampRoot.certificate],
+    pdfRoots: [pki.root.certificate],
+    timestampRoots: [pki.root.certificate],
     notBefore: new Date(VALIDITY.notBeforeMs).toISOString(),
     notAfter: new Date(VALIDITY.notAfterMs).toISOString(),
     members,
@@ -145,9 +147,9 @@ export async function createConsortium(name = 'test'): Promise<TestConsortium> {
 
   const sign = (rendered: RenderedPdf, stampMs = Date.parse(SIGNED_AT)): Promise<Uint8Array> =>
     signPdf(rendered, {
-      sign: signingKey(pki.signer.key),
-      path: [pki.signer, pki.intermediate].map(({ certificate }) => certificateFromPem(certificate)),
-      timestamp: (imprint) => stamp(pki.tsa, imprint, stampMs),
+      sign: pki.sign,
+      path: pki.path,
+      timestamp: (imprint) => tokenFor(makeTsa(pki, stampMs), imprint),
     });
 
   const certify = async (options: DepositOptions = {}): Promise<TestCertificate> => {
@@ -168,11 +170,46 @@ export async function createConsortium(name = 'test'): Promise<TestConsortium> {
     } satisfies DepositEntry);
     const proof = await prove(entry, origin, log, witnesses, options);
     const [recordBytes, proofBytes] = [formatRecord(record), utf8Encode(formatTlogProof(proof))];
-    const source = { record: recordBytes, proof: proofBytes, signedAt: SIGNED_AT, contentsBytes: CONTENTS_BYTES };
-    const pdf = await sign(await renderCertificate(source, nodeFonts()), options.stampMs);
+    const pdf = await sign(await draw({ recordBytes, proofBytes }), options.stampMs);
     return { pdf, record, recordBytes, proof, proofBytes, files, evidence: files.map(evidenceOf) };
   };
-  return { trust, trustBytes: utf8Encode(JSON.stringify(trust)), witnesses, certify, sign };
+
+  const signEdited = async (certificate: TestCertificate, edits: readonly Edit[]): Promise<Uint8Array> => {
+    const drawn = await draw(certificate);
+    return sign({ ...drawn, bytes: edits.reduce(replaceOnce, drawn.bytes) });
+  };
+  return {
+    trust,
+    trustBytes: utf8Encode(JSON.stringify(trust)),
+    witnesses,
+    certify,
+    splice: (certificate, name, bytes) => {
+      const old = name === 'record.json' ? certificate.recordBytes : certificate.proofBytes;
+      const checksum = (file: Uint8Array): Uint8Array => utf8Encode(hexEncode(attachmentChecksum(file)));
+      return signEdited(certificate, [
+        { old, by: bytes },
+        { old: checksum(old), by: checksum(bytes) },
+      ]);
+    },
+    edit: (certificate, text, by) => signEdited(certificate, [{ old: utf8Encode(text), by: utf8Encode(by) }]),
+  };
+}
+
+interface Edit {
+  readonly old: Uint8Array;
+  readonly by: Uint8Array;
+}
+
+function replaceOnce(bytes: Uint8Array, { old, by }: Edit): Uint8Array {
+  const at = Buffer.from(bytes).indexOf(old);
+  if (at < 0 || old.length !== by.length)
+    throw new Error('invariant: an edit replaces bytes that are there by as many');
+  return concat(bytes.subarray(0, at), by, bytes.subarray(at + old.length));
+}
+
+function draw({ recordBytes, proofBytes }: Pick<TestCertificate, 'recordBytes' | 'proofBytes'>): Promise<RenderedPdf> {
+  const source = { record: recordBytes, proof: proofBytes, signedAt: SIGNED_AT, contentsBytes: CONTENTS_BYTES };
+  return renderCertificate(source, nodeFonts());
 }
 
 // ---- ledger ----------------------------------------------------------------------------------------------------------
@@ -277,32 +314,4 @@ function depositFacts(origin: string, trust: TrustBundle, witnesses: ReadonlyMap
 
 function fileFacts(file: TestFile): Omit<FilePart, 'v' | 'salt' | 'index'> {
   return { mediaType: 'application/octet-stream', ...evidenceOf(file) };
-}
-
-// ---- certificates ----------------------------------------------------------------------------------------------------
-
-type Pki = Readonly<Record<'pdfRoot' | 'intermediate' | 'signer' | 'timestampRoot' | 'tsa', Issued>>;
-
-async function createPki(name: string): Promise<Pki> {
-  const subject = (commonName: string) => ({ country: 'CN', organization: name, commonName });
-  const pdfRoot = await createRoot(subject(`${name} PDF root`), VALIDITY);
-  const intermediate = await issueIntermediate(pdfRoot, subject(`${name} issuing`), VALIDITY);
-  const timestampRoot = await createRoot(subject(`${name} timestamp root`), VALIDITY);
-  return {
-    pdfRoot,
-    intermediate,
-    signer: await issueDocumentSigner(intermediate, subject(`${name} platform`), VALIDITY),
-    timestampRoot,
-    tsa: await issueTsa(timestampRoot, subject(`${name} court-1 timestamps`), VALIDITY),
-  };
-}
-
-async function stamp(tsa: Issued, imprint: Uint8Array, timeMs: number): Promise<Uint8Array> {
-  const authority = new Tsa({
-    sign: signingKey(tsa.key),
-    path: [certificateFromPem(tsa.certificate)],
-    clock: () => timeMs,
-    serial: async () => 1n,
-  });
-  return openTimestampResponse(await authority.respond(formatTimestampRequest(imprint, 7n)), imprint, 7n);
 }
