@@ -6,10 +6,10 @@ import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
 import { formatBundle } from './bundle.ts';
 import { concat, utf8Encode } from './bytes.ts';
 import { type LedgerCode, LedgerError } from './errors.ts';
-import { type Hash, leafHash, treeRoot } from './hash.ts';
-import { TILE_WIDTH } from './limits.ts';
+import { EMPTY_ROOT, type Hash, leafHash, treeRoot } from './hash.ts';
+import { HASH_BYTES, TILE_WIDTH } from './limits.ts';
 import { type KeyType, vkeyOf } from './note.ts';
-import type { Subtree } from './proof.ts';
+import { isSubtree, type Subtree } from './proof.ts';
 import type { Signer } from './signature.ts';
 import type { FetchTile, TreeHead } from './tile-reader.ts';
 
@@ -60,6 +60,26 @@ export function flipped(bytes: Uint8Array, at: number, bit = 0): Uint8Array {
   const copy = bytes.slice();
   copy[at] = (copy[at] ?? 0) ^ (1 << bit);
   return copy;
+}
+
+/**
+ * Requires that a proof is refused with one bit of any of its hashes turned (the bit moves, so all are met), with a hash missing
+ * at either end, and with one more at either end.
+ */
+export function expectRefusals(proof: readonly Hash[], check: (proof: Hash[]) => void, what: string): void {
+  const turned = proof.map((hash, i) => proof.with(i, flipped(hash, (proof.length * 7 + i) % HASH_BYTES, i % 8)));
+  const shorter = proof.length === 0 ? [] : [proof.slice(1), proof.slice(0, -1)];
+  const cut = [...shorter, [...proof, EMPTY_ROOT], [EMPTY_ROOT, ...proof]];
+  const verdicts = [...turned, ...cut].map((changed) => verdict(() => check(changed)));
+  const expected = [...turned.map(() => 'proof-bad'), ...cut.map(() => 'proof-malformed')];
+  if (verdicts.join() !== expected.join()) throw new Error(`${what}: ${verdicts.join()}`);
+}
+
+/** Every subtree [lo, hi) of a tree of `size`. */
+export function* subtreesOf(size: number): Generator<[lo: number, hi: number]> {
+  for (let hi = 0; hi <= size; hi++) {
+    for (let lo = 0; lo <= hi; lo++) if (isSubtree(lo, hi)) yield [lo, hi];
+  }
 }
 
 /** A whole tree in memory, its roots by the recursive definition (treeRoot) and nothing else. */
