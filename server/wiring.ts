@@ -1,0 +1,93 @@
+/**
+ * Which drivers a role runs on: the only file of the server that names one. LevelDB for everything keyed, files for evidence bytes,
+ * all under the member's own `store/` folder. Another driver is another function here and nothing anywhere else.
+ *
+ * What each store is for, who may change it, and what may be lost stands with its port (ledger/log/ports.ts).
+ */
+import { join } from 'node:path';
+import { type BlobStore, type HeadStore, type IndexStore, StoreError, type TileStore } from '../ledger/log/ports.ts';
+import { openBlobFiles } from '../ledger/store/blob-files.ts';
+import { type LevelStore, openLevelStore } from '../ledger/store/level.ts';
+import { STORE_FOLDER } from './config.ts';
+import { StartError } from './start-error.ts';
+
+type Fatal = (error: Error) => never;
+
+export interface PlatformStores {
+  readonly tiles: TileStore;
+  readonly heads: HeadStore;
+  /** The ledger's own notes: the published checkpoint, how far each cosigner is. */
+  readonly ledger: IndexStore;
+  /** Deposits, records and what is owed (intake/deposit-store.ts). */
+  readonly deposits: IndexStore;
+  readonly blobs: BlobStore;
+  close(): Promise<void>;
+}
+
+export interface CourtStores {
+  /** Of one log, by the hash of its origin. */
+  heads(originHash: string): HeadStore;
+  readonly cosigned: IndexStore;
+  /** Serial numbers of timestamps. */
+  readonly serials: IndexStore;
+  close(): Promise<void>;
+}
+
+export interface MirrorStores {
+  pending(originHash: string): HeadStore;
+  heads(originHash: string): HeadStore;
+  tiles(originHash: string): TileStore;
+  readonly cosigned: IndexStore;
+  close(): Promise<void>;
+}
+
+/**
+ * @param dir the platform's folder
+ * @param fatal ends the process; called on the first failed write
+ * @throws StartError data-locked; StoreError corrupt, failed
+ */
+export async function openPlatformStores(dir: string, fatal: Fatal): Promise<PlatformStores> {
+  const level = await openLevel(dir, fatal);
+  return {
+    tiles: level.tiles('ledger'),
+    heads: level.heads('ledger'),
+    ledger: level.index('ledger'),
+    deposits: level.index('deposits'),
+    blobs: await openBlobFiles(join(dir, STORE_FOLDER, 'blobs')),
+    close: () => level.close(),
+  };
+}
+
+/** As {@link openPlatformStores}, for a court's folder. */
+export async function openCourtStores(dir: string, fatal: Fatal): Promise<CourtStores> {
+  const level = await openLevel(dir, fatal);
+  return {
+    heads: (originHash) => level.heads(originHash),
+    cosigned: level.index('cosigned'),
+    serials: level.index('serials'),
+    close: () => level.close(),
+  };
+}
+
+/** As {@link openPlatformStores}, for a mirror's folder. */
+export async function openMirrorStores(dir: string, fatal: Fatal): Promise<MirrorStores> {
+  const level = await openLevel(dir, fatal);
+  return {
+    pending: (originHash) => level.heads(`pending-${originHash}`),
+    heads: (originHash) => level.heads(`mirrored-${originHash}`),
+    tiles: (originHash) => level.tiles(originHash),
+    cosigned: level.index('cosigned'),
+    close: () => level.close(),
+  };
+}
+
+async function openLevel(dir: string, fatal: Fatal): Promise<LevelStore> {
+  try {
+    return await openLevelStore(join(dir, STORE_FOLDER), fatal);
+  } catch (cause) {
+    if (cause instanceof StoreError && cause.code === 'locked') {
+      throw new StartError('data-locked', `${dir} is in use by another process`, { cause });
+    }
+    throw cause;
+  }
+}
