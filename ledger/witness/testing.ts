@@ -10,8 +10,12 @@ import { formatNote, formatSignatureLine, type KeyType, vkeyOf } from '../core/n
 import { consistencySubtrees, type Subtree, subtreeConsistencySubtrees } from '../core/proof.ts';
 import { type Signer, signNote } from '../core/signature.ts';
 import type { Http, LogSource, SignedHead } from '../log/ports.ts';
+import type { KeyedStores } from '../store/key-value.ts';
+import { memoryStores } from '../store/memory.ts';
 import type { ProtocolAnswer } from './answer.ts';
-import { formatAddCheckpoint } from './request.ts';
+import type { WitnessEvent } from './events.ts';
+import { formatAddCheckpoint, originHash } from './request.ts';
+import { Witness } from './service.ts';
 
 export const ORIGIN = 'ledger.test.example';
 
@@ -158,4 +162,66 @@ export async function gather(body: AsyncIterable<Uint8Array>): Promise<Uint8Arra
 /** The text of an answer. */
 export function bodyText(answer: ProtocolAnswer): string {
   return typeof answer.body === 'string' ? answer.body : new TextDecoder().decode(answer.body);
+}
+
+/** The court of the tests: Ed25519 and ML-DSA-44. */
+export const COURT = testCosigner('court-1.test.example');
+export const COURT_KEYS = COURT.map((signer) => signer.key);
+
+/** The log of all benches, and another history of the same log. Nobody appends to them. */
+const LOG = new TestLog().grow(40);
+const FORK = new TestLog(ORIGIN, 'fork').grow(40);
+
+/** A court over one log, and everything around it. */
+export class WitnessBench {
+  readonly log = LOG;
+  readonly fork = FORK;
+  readonly clock = testClock();
+  readonly events: WitnessEvent[] = [];
+  stores: KeyedStores;
+  witness!: Witness;
+
+  private constructor(stores: KeyedStores) {
+    this.stores = stores;
+  }
+
+  static async open(stores = memoryStores(), signers = COURT): Promise<WitnessBench> {
+    const bench = new WitnessBench(stores);
+    await bench.reopen(signers);
+    return bench;
+  }
+
+  /** Starts the court again on the same stores. */
+  async reopen(signers = COURT, keys = [this.log.signer.key]): Promise<void> {
+    this.witness = await this.another(signers, keys);
+  }
+
+  /** A second court process on the same stores. */
+  another(signers = COURT, keys = [this.log.signer.key]): Promise<Witness> {
+    return Witness.open({
+      logs: [{ origin: ORIGIN, keys }],
+      signers,
+      heads: (hash) => this.stores.heads(hash),
+      cosigned: this.stores.index('cosigned'),
+      clock: this.clock,
+      onEvent: (event) => this.events.push(event),
+    });
+  }
+
+  /** Follows the log honestly. */
+  async follow(oldSize: number, size: number): Promise<ProtocolAnswer> {
+    return this.witness.addCheckpoint(await this.log.request(oldSize, size));
+  }
+
+  send(text: string): Promise<ProtocolAnswer> {
+    return this.witness.addCheckpoint(utf8Encode(text));
+  }
+
+  monitor(): Promise<ProtocolAnswer> {
+    return this.witness.checkpoint(originHash(ORIGIN));
+  }
+
+  inconsistencies(): WitnessEvent[] {
+    return this.events.filter(({ kind }) => kind === 'inconsistent');
+  }
 }
