@@ -1,9 +1,8 @@
 // A PDF file of one revision: header, objects that tile it without a gap, one classic cross-reference table, one trailer.
 // ISO 32000-1 section 7.5, narrowed to the one layout our renderer writes. Read from front to back, and the cross-reference table
-// must then say what was found: no object is hidden, shadowed or unreachable, and nothing stands before, between or behind.
-// Not here: what the objects may say (pdf-profile.ts).
+// must then say what was found: no object is hidden or shadowed, and nothing stands before, between or behind.
+// Not here: what the objects may say, and that each is used (pdf-grammar.ts, pdf-profile.ts).
 
-import { CertError } from './errors.ts';
 import { type PdfDict, PdfScanner, type PdfValue } from './pdf-objects.ts';
 
 /** Most objects in one file: a certificate of 10,000 files has about 400,000. */
@@ -46,9 +45,7 @@ export function parsePdfFile(bytes: Uint8Array): PdfFile {
   const trailer = readTrailer(scanner, objects.length);
   scanner.skip(`\nstartxref\n${xrefAt}\n%%EOF\n`);
   if (scanner.at !== bytes.length) scanner.refuse('bytes after the end of the file');
-  const file = { objects, trailer };
-  checkReachable(file);
-  return file;
+  return { objects, trailer };
 }
 
 function readObject(scanner: PdfScanner): PdfObject {
@@ -82,39 +79,9 @@ function readXref(scanner: PdfScanner, offsets: readonly number[]): void {
 function readTrailer(scanner: PdfScanner, size: number): PdfDict {
   scanner.skip('trailer\n');
   const trailer = scanner.value();
-  // No Prev, no XRefStm, no Encrypt: exactly these four.
-  if (trailer.type !== 'dict' || [...trailer.entries.keys()].sort().join() !== 'ID,Info,Root,Size') {
-    scanner.refuse('a trailer with other keys than Size, Root, Info, ID');
+  const stated = trailer.type === 'dict' ? trailer.entries.get('Size') : undefined;
+  if (trailer.type !== 'dict' || stated?.type !== 'number' || stated.value !== size) {
+    scanner.refuse('a trailer without the right Size');
   }
-  const stated = trailer.entries.get('Size');
-  if (stated?.type !== 'number' || stated.value !== size) scanner.refuse('a trailer with another Size');
   return trailer.entries;
-}
-
-/** Every object is reached from the trailer; one empty dictionary excepted (pdfkit always writes an outline nobody refers to). */
-function checkReachable({ objects, trailer }: PdfFile): void {
-  const seen = new Uint8Array(objects.length);
-  const open: PdfValue[] = [{ type: 'dict', entries: trailer }];
-  for (let value = open.pop(); value !== undefined; value = open.pop()) {
-    if (value.type === 'array') for (const item of value.items) open.push(item);
-    else if (value.type === 'dict') for (const item of value.entries.values()) open.push(item);
-    else if (value.type === 'ref' && seen[value.number] !== 1) {
-      const target = objects[value.number];
-      if (target === undefined) refuse(`a reference to object ${value.number}, which does not exist`);
-      seen[value.number] = 1;
-      open.push(target.value);
-    }
-  }
-  const unreached = objects.filter((_, number) => seen[number] === 0);
-  if (unreached.length > 1 || unreached.some((object) => object !== undefined && !isEmpty(object))) {
-    refuse('an object that nothing refers to');
-  }
-}
-
-function isEmpty({ value, stream }: PdfObject): boolean {
-  return stream === undefined && value.type === 'dict' && value.entries.size === 0;
-}
-
-function refuse(why: string): never {
-  throw new CertError('pdf-not-ours', `PDF: ${why}`);
 }

@@ -7,7 +7,7 @@ import { concat, hexEncode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { formatSignedData } from '../core/cms.ts';
 import { OID } from '../core/oids.ts';
 import type { X509 } from '../core/x509.ts';
-import type { RenderedPdf } from '../render/render.ts';
+import type { RenderedPdf } from '../render/document.ts';
 import { type SignBytes, signCms } from './sign-cms.ts';
 
 export interface PdfSigner {
