@@ -14,7 +14,9 @@ export type StartCode =
   | 'data-in-use'
   | 'data-incomplete'
   | 'input-missing'
-  | 'input-malformed';
+  | 'input-malformed'
+  | 'output-refused'
+  | 'not-trusted';
 
 /** The message is a whole sentence that says what is wrong and what to do; the command line prints it alone, without a stack. */
 export class StartError extends Error {

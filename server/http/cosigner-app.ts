@@ -1,119 +1,67 @@
 /**
- * What a court's and a mirror's HTTP service share: bodies with a limit, protocol answers, health, metrics.
- * /healthz: the process answers. /readyz: its stores are open and it would cosign. /metrics: Prometheus text.
+ * What a court's and a mirror's HTTP service share: protocol answers, health, metrics.
+ * /healthz and /readyz: the process answers, its stores are open, it would cosign. /metrics: Prometheus text.
+ * A store that fails ends the process: whether the state was persisted is then unknown, and only a restart finds out.
  * Not here: which paths there are (court-routes.ts, mirror-routes.ts).
  */
 import Router from '@koa/router';
 import Koa, { type Context } from 'koa';
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ProtocolAnswer } from '../../ledger/witness/answer.ts';
-import type { WitnessEvent } from '../../ledger/witness/events.ts';
 import type { EventLog } from '../logging.ts';
+import type { Metrics } from '../metrics.ts';
 import { Refusal } from '../refusal.ts';
-import { problems, routeOf } from './errors.ts';
+import { problems } from './errors.ts';
 
-/** An add-checkpoint or sign-subtree body, in bytes: a note of NOTE_BYTES_MAX with its proof lines. */
-export const CHECKPOINT_BODY_BYTES_MAX = 1_048_576;
-
-/** The counters of one cosigner. */
-export interface CosignerMetrics {
-  readonly registry: Registry;
-  count(event: WitnessEvent): void;
+export interface CosignerAppOptions {
+  readonly log: EventLog;
+  readonly metrics: Metrics;
+  /** Ends the process: a service rejects only when its store failed or an invariant is broken. */
+  readonly fatal: (error: Error) => never;
 }
 
-export function openCosignerMetrics(): CosignerMetrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  const events = new Counter({
-    name: 'probata_cosigner_events_total',
-    help: 'What happened, by kind',
-    labelNames: ['kind'],
-    registers,
-  });
-  const size = new Gauge({
-    name: 'probata_cosigned_size',
-    help: 'Size of the latest cosigned checkpoint',
-    labelNames: ['origin'],
-    registers,
-  });
-  return {
-    registry,
-    count(event) {
-      events.inc({ kind: event.kind });
-      if (event.kind === 'cosigned') size.set({ origin: event.origin }, event.size);
-    },
-  };
-}
+/** Answers a request with what the service says; ends the process when the service cannot say anything any more. */
+export type Answer = (ctx: Context, answer: Promise<ProtocolAnswer>) => Promise<void>;
 
 /**
- * The app with its health and metrics routes; `routes` adds the service's own.
- * @param metrics its counters; every request is counted by route and status
+ * The app with its health and metrics routes.
+ * @param routes adds the service's own
  */
-export function cosignerApp(log: EventLog, metrics: CosignerMetrics, routes: (router: Router) => void): Koa {
+export function cosignerApp(options: CosignerAppOptions, routes: (router: Router, answer: Answer) => void): Koa {
+  const { log, metrics, fatal } = options;
   const app = new Koa();
-  const requests = new Counter({
-    name: 'probata_http_requests_total',
-    help: 'Requests by route and status',
-    labelNames: ['route', 'status'],
-    registers: [metrics.registry],
-  });
+  app.on('error', (error: NodeJS.ErrnoException) => log('debug', 'answer-failed', { reason: String(error) }));
+  app.use(metrics.middleware());
   app.use(async (ctx, next) => {
     await next();
-    requests.inc({ route: routeOf(ctx), status: ctx.status });
-    // An answer that comes before the whole request leaves bytes on the wire that nobody will read.
+    // An answer that comes before the whole request leaves bytes on the connection that nobody will read.
     if (!ctx.req.complete) ctx.set('Connection', 'close');
   });
   app.use(problems(log));
-  const router = new Router();
+  const router = new Router({ sensitive: true, strict: true });
   router.get(['/healthz', '/readyz'], (ctx) => {
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = 'ok\n';
+    ctx.body = { status: 'ok' };
   });
   router.get('/metrics', async (ctx) => {
-    ctx.type = metrics.registry.contentType;
-    ctx.body = await metrics.registry.metrics();
+    ctx.set('Cache-Control', 'no-store');
+    ctx.type = metrics.contentType;
+    ctx.body = await metrics.text();
   });
-  routes(router);
+  routes(router, async (ctx, answer) => send(ctx, await answer.catch(fatal)));
   app.use(router.routes());
-  app.use(router.allowedMethods({ throw: true, methodNotAllowed: notAllowed, notImplemented: notAllowed }));
-  // Koa prints errors of sockets that closed early; they are the client's and of no interest.
-  app.silent = true;
   return app;
 }
 
-function notAllowed(): Refusal {
-  return new Refusal('method-not-allowed');
+function send(ctx: Context, { status, contentType, body }: ProtocolAnswer): void {
+  ctx.status = status;
+  ctx.set({ 'Content-Type': contentType, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
+  ctx.body = typeof body === 'string' ? body : Buffer.from(body);
 }
 
-/** Sends what the protocol answers. */
-export function answerProtocol(ctx: Context, answer: ProtocolAnswer): void {
-  ctx.status = answer.status;
-  ctx.set({ 'Content-Type': answer.contentType, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
-  ctx.body = typeof answer.body === 'string' ? answer.body : Buffer.from(answer.body);
-}
-
-/**
- * The whole body of a request.
- * @throws Refusal `body-too-large` as soon as it is, `body-truncated`, `content-encoding-unsupported`
- */
-export async function readBody(ctx: Context, bytesMax: number): Promise<Uint8Array> {
-  if (ctx.get('Content-Encoding') !== '') throw new Refusal('content-encoding-unsupported');
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  try {
-    for await (const chunk of bodyOf(ctx)) {
-      total += chunk.length;
-      if (total > bytesMax) throw new Refusal('body-too-large', { limit: bytesMax });
-      chunks.push(chunk);
-    }
-  } catch (cause) {
-    throw cause instanceof Refusal ? cause : new Refusal('body-truncated', {}, { cause });
-  }
-  return new Uint8Array(Buffer.concat(chunks));
-}
-
-/** The body as it arrives. Leaving it half-read does not close the connection, so that the refusal can still be sent. */
-export function bodyOf(ctx: Context): AsyncIterable<Uint8Array> {
-  return { [Symbol.asyncIterator]: () => ctx.req.iterator({ destroyOnReturn: false }) };
+/** Where a log's tiles and checkpoint are asked for. @throws Refusal `not-found` when it is no origin hash */
+export function originHashOf(ctx: Context): string {
+  const hash = String(ctx['params'].originHash);
+  // SPEC tlog-witness: "The origin hash is the SHA-256 hash of the log's origin, hex encoded, in lowercase."
+  if (!/^[0-9a-f]{64}$/.test(hash)) throw new Refusal('not-found');
+  return hash;
 }

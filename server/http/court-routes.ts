@@ -1,40 +1,36 @@
 /**
  * A court over HTTP: c2sp.org/tlog-witness under /witness, RFC 3161 (section 3.4) under /tsa.
+ * Refusals of the protocols are text or DER, as the specifications have them; what is below the protocols is problem+json.
  */
 import type Koa from 'koa';
 import { TIMESTAMP_REQUEST_BYTES_MAX, type Tsa } from '../../certs/issue/tsa.ts';
+import { REQUEST_BYTES_MAX } from '../../ledger/witness/request.ts';
 import type { Witness } from '../../ledger/witness/service.ts';
-import type { EventLog } from '../logging.ts';
 import { Refusal } from '../refusal.ts';
-import {
-  answerProtocol,
-  CHECKPOINT_BODY_BYTES_MAX,
-  type CosignerMetrics,
-  cosignerApp,
-  readBody,
-} from './cosigner-app.ts';
+import { type CosignerAppOptions, cosignerApp, originHashOf } from './cosigner-app.ts';
+import { contentTypeOf, readBody } from './request.ts';
 
 const QUERY_TYPE = 'application/timestamp-query';
 const REPLY_TYPE = 'application/timestamp-reply';
 
-/** The court's app. Protocol refusals are text, as the specification has them; everything below the protocol is problem+json. */
-export function courtApp(o: { witness: Witness; tsa: Tsa; log: EventLog; metrics: CosignerMetrics }): Koa {
-  const { witness, tsa, log, metrics } = o;
-  return cosignerApp(log, metrics, (router) => {
+/** The court's app. */
+export function courtApp(options: CosignerAppOptions & { witness: Witness; tsa: Tsa }): Koa {
+  const { witness, tsa } = options;
+  return cosignerApp(options, (router, answer) => {
     router.post('/witness/add-checkpoint', async (ctx) => {
-      answerProtocol(ctx, await witness.addCheckpoint(await readBody(ctx, CHECKPOINT_BODY_BYTES_MAX)));
+      const body = await readBody(ctx, REQUEST_BYTES_MAX);
+      await answer(ctx, witness.addCheckpoint(body));
     });
     router.post('/witness/sign-subtree', async (ctx) => {
-      answerProtocol(ctx, await witness.signSubtree(await readBody(ctx, CHECKPOINT_BODY_BYTES_MAX)));
+      const body = await readBody(ctx, REQUEST_BYTES_MAX);
+      await answer(ctx, witness.signSubtree(body));
     });
-    router.get('/witness/:originHash/checkpoint', async (ctx) => {
-      answerProtocol(ctx, await witness.checkpoint(ctx['params'].originHash));
-    });
+    router.get('/witness/:originHash/checkpoint', (ctx) => answer(ctx, witness.checkpoint(originHashOf(ctx))));
     router.post('/tsa', async (ctx) => {
-      // RFC 3161 section 3.4: the request is sent as application/timestamp-query.
-      if (ctx.get('Content-Type') !== QUERY_TYPE) throw new Refusal('content-type-unsupported');
-      const reply = await tsa.respond(await readBody(ctx, TIMESTAMP_REQUEST_BYTES_MAX));
-      answerProtocol(ctx, { status: 200, contentType: REPLY_TYPE, body: reply });
+      if (contentTypeOf(ctx) !== QUERY_TYPE) throw new Refusal('content-type-unsupported');
+      const body = await readBody(ctx, TIMESTAMP_REQUEST_BYTES_MAX);
+      const reply = tsa.respond(body).then((der) => ({ status: 200, contentType: REPLY_TYPE, body: der }));
+      await answer(ctx, reply);
     });
   });
 }

@@ -1,0 +1,52 @@
+/**
+ * `probata hammer`: load with verification of every answer (ledger/tools/hammer.ts) against a platform's URL.
+ * Exit 0 when everything verified and the goal, if there was one, was reached; 1 otherwise.
+ */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type HammerReport, hammer } from '../../ledger/tools/hammer.ts';
+import { openHttpClient } from '../http/client.ts';
+import { readTrust } from './trust.ts';
+
+const TIMEOUT_MS = 30_000;
+const ANSWER_BYTES_MAX = 33_554_432;
+
+export interface HammerCommand {
+  readonly url: string;
+  /** The depositor's API token. */
+  readonly token: string;
+  readonly trust: string;
+  readonly writers: number;
+  readonly readers: number;
+  readonly rate: number;
+  readonly seconds: number;
+  readonly goal?: number;
+}
+
+/** Runs the load. @returns the exit code */
+export async function runHammer(command: HammerCommand): Promise<number> {
+  const client = openHttpClient();
+  const url = command.url.replace(/\/$/, '');
+  const report = await hammer({
+    ...command,
+    policy: readTrust(command.trust).policy,
+    send: ({ path, ...request }) =>
+      client.http({ ...request, url: url + path, timeoutMs: TIMEOUT_MS, responseBytesMax: ANSWER_BYTES_MAX }),
+    now: () => performance.now(),
+    sleep: (ms) => sleep(ms),
+    random: (bytes) => new Uint8Array(randomBytes(bytes)),
+    onProgress: (progress) => console.error(line(progress)),
+  });
+  client.close();
+  console.log(JSON.stringify(report));
+  const failed = report.failures.length > 0 || (command.goal !== undefined && !report.goalReached);
+  return failed ? 1 : 0;
+}
+
+function line(report: HammerReport): string {
+  const { seconds, acknowledged, found, pushedBack, inclusionChecks, proofChecks, size, failures } = report;
+  return (
+    `${seconds.toFixed(0)} s: ${acknowledged} acknowledged, ${found} found, ${pushedBack} pushed back, ` +
+    `${inclusionChecks} inclusions and ${proofChecks} proofs checked, size ${size}, ${failures.length} failures`
+  );
+}

@@ -1,0 +1,67 @@
+/**
+ * What opening a court and opening a mirror have in common: keys, the logs it trusts, and the service around its app.
+ */
+import { join } from 'node:path';
+import type Koa from 'koa';
+import { parseVkey, type VerifierKey } from '../../ledger/core/note.ts';
+import type { Signer } from '../../ledger/core/signature.ts';
+import { type CourtConfig, KEY_FILES, type MirrorConfig } from '../config.ts';
+import { listen } from '../http/server.ts';
+import { readSigner } from '../keys.ts';
+import { StartError } from '../start-error.ts';
+import type { RunningRole } from './process.ts';
+
+type CosignerConfig = CourtConfig | MirrorConfig;
+
+/**
+ * The member's two cosignature keys.
+ * @throws StartError `key-*`
+ */
+export function cosignerSigners(dir: string, { keyName }: CosignerConfig): Signer[] {
+  return [
+    readSigner(join(dir, KEY_FILES.ed25519), keyName, 0x04),
+    readSigner(join(dir, KEY_FILES.mlDsa44), keyName, 0x06),
+  ];
+}
+
+/**
+ * The logs whose checkpoints it accepts.
+ * @throws StartError `config-malformed`
+ */
+export function trustedLogs(dir: string, { logs }: CosignerConfig): { origin: string; keys: VerifierKey[] }[] {
+  return logs.map(({ origin, vkeys }) => {
+    const keys = vkeys.map((vkey) => readVkey(dir, vkey));
+    if (keys.some((key) => key.name !== origin || key.type !== 0x01)) {
+      throw new StartError('config-malformed', `${dir}: a log's keys are of type 0x01 and named like its origin, ${origin}`);
+    }
+    return { origin, keys };
+  });
+}
+
+function readVkey(dir: string, vkey: string): VerifierKey {
+  try {
+    return parseVkey(vkey);
+  } catch (cause) {
+    throw new StartError('config-malformed', `${dir}: "${vkey.slice(0, 80)}" is not a vkey`, { cause });
+  }
+}
+
+/**
+ * Serves the app until it is closed, then closes the stores.
+ * @throws StartError `port-in-use`, `listen-failed`; the stores are closed then
+ */
+export async function serve(app: Koa, config: CosignerConfig, stores: { close(): Promise<void> }): Promise<RunningRole> {
+  try {
+    const server = await listen({ ...config.listen, handler: app.callback() });
+    return {
+      url: server.url,
+      async close() {
+        await server.close();
+        await stores.close();
+      },
+    };
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
+}
