@@ -187,7 +187,7 @@ const kid: Shape = (value, walk) => {
   const isField = value.type === 'dict' && value.entries.has('Obj');
   either({ ref: ref(() => element), number: number(), dict: isField ? fieldReference : markedContent })(value, walk);
 };
-const attributes = dict({ O: oneOf('Table', 'Layout'), 'Scope?': oneOf('Row', 'Column'), 'BBox?': numbers(4) });
+const attributes = dict({ O: oneOf('Table', 'Layout'), 'Scope?': oneOf('Row', 'Column'), 'Placement?': oneOf('Block'), 'BBox?': numbers(4) });
 /** The parent of an element: the one at the top, or another one. */
 const parent: Shape = (value, walk) => {
   const isTop = value.type === 'ref' && walk.roleOf(value.number) === topElement;
