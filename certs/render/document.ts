@@ -144,7 +144,7 @@ class Kit extends PDFDocument {
   }
 
   /** The last call before the cross-reference table. pdfkit's own would demand fonts for the form. */
-  endAcroForm(): this {
+  override endAcroForm(): this {
     this.atEnd();
     return this;
   }
@@ -156,6 +156,12 @@ function internals(kit: Kit): Internals {
 
 // ---- the document --------------------------------------------------------------------------------------------------
 
+/** A font of this document, with the number it gave to each pair of glyph and characters. */
+interface Embedded {
+  readonly font: EmbeddedFont;
+  readonly numbers: Map<string, number>;
+}
+
 const BYTE_RANGE_EMPTY = '[0 0000000000 0000000000 0000000000]';
 
 /** A certificate being drawn. Content operators use points from the top left corner, y down. */
@@ -165,12 +171,13 @@ export class CertificateDocument {
   readonly #kit: Kit;
   readonly #signature: Reference;
   readonly #signedAt: Date;
-  /** For each font: number in the file for glyph and characters. */
-  readonly #glyphNumbers = new Map<FontName, Map<string, number>>();
+  readonly #embedded = new Map<FontName, Embedded>();
 
   constructor(options: DocumentOptions) {
     this.#fonts = options.fonts;
     this.#signedAt = new Date(options.signedAt);
+    if (`${this.#signedAt.toISOString().slice(0, -5)}Z` !== options.signedAt)
+      throw new Error('invariant: signedAt is UTC seconds');
     const facts = { title: options.title, creator: 'Probata', producer: 'pdfkit 0.20.2', created: options.signedAt };
     this.#kit = new Kit({
       pdfVersion: '1.7',
@@ -232,7 +239,7 @@ export class CertificateDocument {
 
   /** Name of a font in the resources of this page. */
   fontId(name: FontName): string {
-    const font = this.#embedded(name);
+    const { font } = this.#embed(name);
     internals(this.#kit).page.fonts[font.id] ??= font.ref();
     return font.id;
   }
@@ -242,9 +249,7 @@ export class CertificateDocument {
    * so that text copied from the page is exactly the text that was drawn.
    */
   glyphCode(name: FontName, glyph: Glyph): string {
-    const font = this.#embedded(name);
-    const numbers = this.#glyphNumbers.get(name) ?? new Map<string, number>();
-    this.#glyphNumbers.set(name, numbers);
+    const { font, numbers } = this.#embed(name);
     const key = `${glyph.id}:${glyph.codePoints.join(' ')}`;
     let number = numbers.get(key);
     if (number === undefined) {
@@ -328,10 +333,14 @@ export class CertificateDocument {
     return ref;
   }
 
-  #embedded(name: FontName): EmbeddedFont {
-    if (!this.#glyphNumbers.has(name)) internals(this.#kit).registerFont(name, this.#fonts.face(name).font);
+  #embed(name: FontName): Embedded {
+    const known = this.#embedded.get(name);
+    if (known !== undefined) return known;
+    internals(this.#kit).registerFont(name, this.#fonts.face(name).font);
     this.#kit.font(name);
-    return internals(this.#kit)._font;
+    const embedded = { font: internals(this.#kit)._font, numbers: new Map<string, number>() };
+    this.#embedded.set(name, embedded);
+    return embedded;
   }
 }
 

@@ -26,7 +26,9 @@ declare module 'fontkit' {
       language: undefined,
       direction: 'ltr' | 'rtl',
     ): FontkitRun;
-    /** Internal: glyph objects by id, each remembering the code points of its first use. */
+    /** Gives a glyph object, the same one for each call with its id. */
+    getGlyph(id: number, codePoints?: readonly number[]): FontkitGlyph;
+    /** Internal: the glyph objects made so far. */
     _glyphs: Record<number, FontkitGlyph>;
   }
   export function create(bytes: Uint8Array): FontkitFont;

@@ -2,7 +2,7 @@
 // in a browser too; the digests make sure that everyone draws with the same glyphs.
 // Not here: which font a character takes (clusters.ts), where glyphs go on the page (lines.ts).
 
-import { create, type FontkitFont } from 'fontkit';
+import { create, type FontkitFont, type FontkitGlyph } from 'fontkit';
 import { hexEncode } from '../../ledger/core/bytes.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
 import { CertError } from '../core/errors.ts';
@@ -58,15 +58,19 @@ export interface Glyph {
   readonly codePoints: readonly number[];
 }
 
+/** Shaped runs kept for each font, so that words which every certificate has are shaped once. */
+const RUNS_KEPT_MAX = 4_096;
+
 /** One parsed font. */
 export class Face {
   readonly name: FontName;
   readonly font: FontkitFont;
-  readonly #single = new Map<number, readonly Glyph[]>();
+  readonly #runs = new Map<string, readonly Glyph[]>();
 
   constructor(name: FontName, font: FontkitFont) {
     this.name = name;
     this.font = font;
+    forgetFirstUse(font);
   }
 
   has(codePoint: number): boolean {
@@ -78,19 +82,17 @@ export class Face {
    * @param direction 'rtl' gives the glyphs in visual order, last character first
    */
   shape(text: string, direction: 'ltr' | 'rtl'): readonly Glyph[] {
-    const codePoint = text.codePointAt(0) ?? 0;
-    const single = text.length === String.fromCodePoint(codePoint).length;
-    const known = single ? this.#single.get(codePoint) : undefined;
-    if (known !== undefined) return known;
-    const glyphs = this.#layout(text, direction);
-    if (single) this.#single.set(codePoint, glyphs);
+    const key = direction + text;
+    let glyphs = this.#runs.get(key);
+    if (glyphs === undefined) {
+      if (this.#runs.size >= RUNS_KEPT_MAX) this.#runs.clear();
+      glyphs = this.#layout(text, direction);
+      this.#runs.set(key, glyphs);
+    }
     return glyphs;
   }
 
   #layout(text: string, direction: 'ltr' | 'rtl'): Glyph[] {
-    // fontkit keeps glyph objects that remember the characters of their first use anywhere in the process. Forgetting them
-    // makes shaping a function of its arguments; with them, one document would change the bytes of the next.
-    this.font._glyphs = {};
     const scale = 1000 / this.font.unitsPerEm;
     const { glyphs, positions } = this.font.layout(text, [], FONT_FILES[this.name].script, undefined, direction);
     return glyphs.map((glyph, i) => {
@@ -102,10 +104,28 @@ export class Face {
         advance: position.xAdvance * scale,
         dx: position.xOffset * scale,
         dy: position.yOffset * scale,
-        codePoints: [...glyph.codePoints],
+        codePoints: glyph.codePoints,
       };
     });
   }
+}
+
+/**
+ * fontkit keeps one object for each glyph, which remembers the characters of its first use anywhere in the process: what one
+ * document drew would change the bytes of the next. Here a glyph is kept for each pair of number and characters instead.
+ */
+function forgetFirstUse(font: FontkitFont): void {
+  const make = font.getGlyph.bind(font);
+  const kept = new Map<string, FontkitGlyph>();
+  font.getGlyph = (id, codePoints = []) => {
+    const key = `${id}:${codePoints.join(' ')}`;
+    const known = kept.get(key);
+    if (known !== undefined) return known;
+    font._glyphs = {};
+    const made = make(id, codePoints);
+    kept.set(key, made);
+    return made;
+  };
 }
 
 /** The fonts of one process. Each file is read and parsed when the first character needs it. */

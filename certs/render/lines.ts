@@ -1,7 +1,7 @@
 // Clusters → lines of placed glyphs: line breaking for Chinese and Latin text, right-to-left runs in visual order (UAX #9).
 // Lengths are points. Not here: drawing (canvas.ts), pages (sheet.ts).
 
-import bidiFactory from 'bidi-js';
+import bidiFactory, { type Bidi } from 'bidi-js';
 import { type Cluster, clustersOf, clustersOfName } from './clusters.ts';
 import type { FontName, Fonts, Glyph } from './fonts.ts';
 
@@ -28,6 +28,7 @@ export interface Span {
 /** One line. */
 export interface Line {
   readonly spans: readonly Span[];
+  /** Thousandths of the font size. */
   readonly width: number;
   /** True when the paragraph runs from right to left, so that the line ends at the left edge. */
   readonly rightToLeft: boolean;
@@ -35,7 +36,8 @@ export interface Line {
   readonly actualText?: string;
 }
 
-const bidi = bidiFactory();
+// The package's types describe another module format than Node loads: the import is the factory itself.
+const bidi = (bidiFactory as unknown as () => Bidi)();
 
 /**
  * Lays out text in lines.
@@ -49,11 +51,6 @@ export function layOut(fonts: Fonts, text: string, style: Style, width: number):
       style.name === true ? clustersOfName(fonts, paragraph) : clustersOf(fonts, paragraph, style.bold === true);
     return layOutParagraph(fonts, clusters, style, width);
   });
-}
-
-/** Width of one line of text in points. */
-export function widthOf(line: Line, size: number): number {
-  return line.width * (size / 1000);
 }
 
 /** A run of clusters that share font and direction and are not broken; the unit of shaping. */
