@@ -50,7 +50,8 @@ export function checkOwnSignature(data: SignedData, content: readonly Uint8Array
   const all = [certificate, ...bag];
   const path = named.map((id) => all.find((each) => isNamed(each, id)) ?? refuse('a certificate is named but absent'));
   const namedValue = attribute(data.signedAttributes, OID.signingCertificateV2).bytes;
-  if (new Set(path).size !== all.length || !equal(encodeSigningCertificate(path), namedValue)) {
+  const once = path.length === all.length && new Set(path).size === all.length;
+  if (!once || !equal(encodeSigningCertificate(path), namedValue)) {
     refuse('signing-certificate-v2 does not name every certificate once, by SHA-256, issuer and serial number');
   }
   return { signer: certificate, intermediates: path.slice(1) };

@@ -11,8 +11,8 @@ export { TAG } from './der-write.ts';
 
 /** Longest DER input in bytes: a CMS with a foreign timestamp token is about 12,000. */
 export const DER_BYTES_MAX = 256 * 1024;
-/** Deepest nesting. A token inside a CMS inside a certificate bag stays below 20. */
-export const DER_DEPTH_MAX = 32;
+/** Deepest nesting. A token with certificates inside a signature stays below 30. */
+export const DER_DEPTH_MAX = 64;
 
 /** One element. All views are into the input. */
 export interface Der {

@@ -26,12 +26,20 @@ export interface PdfSigner {
  */
 export async function signPdf(rendered: RenderedPdf, signer: PdfSigner): Promise<Uint8Array> {
   const { bytes, contentsStart, contentsEnd } = rendered;
-  const content = [bytes.subarray(0, contentsStart), bytes.subarray(contentsEnd)];
-  const signed = await signCms({ contentType: OID.data, content, path: signer.path, sign: signer.sign });
-  const token = await signer.timestamp(new Uint8Array(createHash('sha256').update(signed.signature).digest()));
-  const cms = formatSignedData({ ...signed, unsignedAttributes: [{ type: OID.timeStampToken, value: token }] });
+  const cms = await signDocument([bytes.subarray(0, contentsStart), bytes.subarray(contentsEnd)], signer);
   const room = (contentsEnd - contentsStart - 2) / 2;
   if (cms.length > room) throw new Error(`the signature has ${cms.length} bytes, the placeholder only ${room}`);
   const hex = utf8Encode(hexEncode(cms).padEnd(2 * room, '0'));
   return concat(bytes.subarray(0, contentsStart + 1), hex, bytes.subarray(contentsEnd - 1));
+}
+
+/**
+ * The signature with its timestamp over it.
+ * @param content the bytes signed, in parts
+ * @returns DER
+ */
+export async function signDocument(content: readonly Uint8Array[], signer: PdfSigner): Promise<Uint8Array> {
+  const signed = await signCms({ contentType: OID.data, content, path: signer.path, sign: signer.sign });
+  const token = await signer.timestamp(new Uint8Array(createHash('sha256').update(signed.signature).digest()));
+  return formatSignedData({ ...signed, unsignedAttributes: [{ type: OID.timeStampToken, value: token }] });
 }

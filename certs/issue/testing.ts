@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { certificateFromPem, type X509 } from '../core/x509.ts';
 import { createRoot, type Issued, issueDocumentSigner, issueIntermediate, issueTsa, type Subject } from './ca.ts';
+import type { PdfSigner } from './sign.ts';
 import { type SignBytes, signingKey } from './sign-cms.ts';
 import { Tsa } from './tsa.ts';
 import { formatTimestampRequest, openTimestampResponse } from './tsa-client.ts';
@@ -75,6 +76,11 @@ export async function tokenFor(tsa: Tsa, imprint: Uint8Array): Promise<Uint8Arra
 
 export function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(bytes).digest());
+}
+
+/** The platform as a signer whose timestamps come from this authority. */
+export function signerOf(pki: TestPki, tsa = makeTsa(pki)): PdfSigner {
+  return { sign: pki.sign, path: pki.path, timestamp: (imprint) => tokenFor(tsa, imprint) };
 }
 
 /** The code a call throws, or undefined when it throws nothing. Anything but a coded error goes through. */
