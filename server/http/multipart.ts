@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream';
 import busboy from 'busboy';
 import { FILES_MAX } from '../intake/limits.ts';
 import { Refusal } from '../refusal.ts';
+import { bodyChunks } from './request.ts';
 
 export interface MultipartFile {
   /** As the client sent it. */
@@ -38,17 +39,21 @@ export async function readMultipart(
 ): Promise<Uint8Array | undefined> {
   const parts = new Parts(options);
   const parser = openParser(request, options.jsonBytesMax);
+  const delimiters = new DelimiterCount(request.headers['content-type'] ?? '');
   parser.on('file', (field, stream, { filename, mimeType }) => parts.file(field, stream, filename, mimeType));
   parser.on('field', (field, value, { valueTruncated }) => parts.field(field, value, valueTruncated));
   parser.on('filesLimit', () => parts.fail(new Refusal('files-too-many', { limit: FILES_MAX })));
   parser.on('partsLimit', () => parts.fail(new Refusal('files-too-many', { limit: FILES_MAX })));
   parser.on('error', (cause) => parts.fail(malformed(cause)));
   try {
-    await Promise.race([pump(request, parser, parts), parts.failed]);
+    await Promise.race([pump(request, parser, parts, delimiters), parts.failed]);
     await Promise.race([parts.handled(), parts.failed]);
   } finally {
     parser.destroy();
     await parts.handled().catch(() => {});
+  }
+  if (parts.seen !== delimiters.count - 1) {
+    throw new Refusal('multipart-malformed', { reason: 'a part has no usable Content-Disposition' });
   }
   if (parts.files === 0) throw new Refusal('file-missing');
   return parts.declaration;
@@ -72,30 +77,62 @@ function malformed(cause: unknown): Refusal {
   return new Refusal('multipart-malformed', { reason: (cause as Error).message }, { cause });
 }
 
-async function pump(request: IncomingMessage, parser: busboy.Busboy, parts: Parts): Promise<void> {
+async function pump(
+  request: IncomingMessage,
+  parser: busboy.Busboy,
+  parts: Parts,
+  delimiters: DelimiterCount,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => parser.once('close', resolve));
-  try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-      if (parser.destroyed) return;
-      if (!parser.write(chunk)) await new Promise<void>((resolve) => parser.once('drain', resolve));
-      if (parts.backlog > BACKLOG_MAX) await parts.handled();
+  for await (const chunk of bodyChunks(request)) {
+    if (parser.destroyed) return;
+    delimiters.take(chunk);
+    if (!parser.write(chunk)) {
+      await Promise.race([new Promise<void>((resolve) => parser.once('drain', resolve)), parts.failed]);
     }
-  } catch (cause) {
-    throw new Refusal('body-truncated', {}, { cause });
+    if (parts.backlog > BACKLOG_MAX) await Promise.race([parts.earlier(), parts.failed]);
   }
   parser.end();
   await closed;
+}
+
+/**
+ * Counts the parts on the wire. The parser passes over a part whose header it cannot read without a word; a file must not vanish so.
+ */
+class DelimiterCount {
+  count = 0;
+  readonly #delimiter: Buffer;
+  /** The end of what was searched, shorter than a delimiter; RFC 2046 lets the first delimiter stand without its CRLF. */
+  #tail: Uint8Array = Buffer.from('\r\n');
+
+  constructor(contentType: string) {
+    const [, quoted, bare] = /;\s*boundary=(?:"([^"]*)"|([^\s;]+))/i.exec(contentType) ?? [];
+    this.#delimiter = Buffer.from(`\r\n--${quoted ?? bare ?? ''}`, 'latin1');
+  }
+
+  take(chunk: Uint8Array): void {
+    const text = Buffer.concat([this.#tail, chunk]);
+    let from = 0;
+    for (let at = text.indexOf(this.#delimiter); at >= 0; at = text.indexOf(this.#delimiter, from)) {
+      this.count += 1;
+      from = at + this.#delimiter.length;
+    }
+    this.#tail = text.subarray(Math.max(from, text.length - this.#delimiter.length + 1));
+  }
 }
 
 /** What has come so far. Every handler only queues; the first failure is the answer. */
 class Parts {
   declaration: Uint8Array | undefined;
   files = 0;
+  /** Parts of any kind. */
+  seen = 0;
   backlog = 0;
   readonly failed: Promise<never>;
   readonly #options: MultipartOptions;
   #reject: (error: unknown) => void = () => {};
   #failed = false;
+  #earlier: Promise<void> = Promise.resolve();
   #last: Promise<void> = Promise.resolve();
 
   constructor(options: MultipartOptions) {
@@ -111,13 +148,21 @@ class Parts {
     this.#reject(error);
   }
 
+  /** Resolves when every file but the newest is handled; the newest may still need more of the request. */
+  earlier(): Promise<void> {
+    return this.#earlier;
+  }
+
   /** Resolves when every part seen so far is handled. */
   handled(): Promise<void> {
     return this.#last;
   }
 
   field(field: string, value: string, truncated: boolean): void {
-    if (field !== 'declaration') this.fail(new Refusal('unknown-field', { field }));
+    this.seen += 1;
+    // A file without a name comes as a field.
+    if (field === 'file') this.fail(new Refusal('name-missing', { file: this.files + 1 }));
+    else if (field !== 'declaration') this.fail(new Refusal('unknown-field', { field }));
     else if (truncated) this.fail(new Refusal('body-too-large', { limit: this.#options.jsonBytesMax }));
     // The parser replaces what is not UTF-8; a text with the replacement in it is damaged either way.
     else if (value.includes('\uFFFD')) this.fail(new Refusal('utf8-invalid', { field }));
@@ -126,9 +171,11 @@ class Parts {
 
   file(field: string, stream: Readable, name: string | undefined, mediaType: string): void {
     if (field !== 'file' && field !== 'declaration') this.fail(new Refusal('unknown-field', { field }));
+    this.seen += 1;
     this.backlog += 1;
     const number = field === 'file' ? ++this.files : 0;
     stream.on('error', (cause) => this.fail(malformed(cause)));
+    this.#earlier = this.#last;
     this.#last = this.#last.then(async () => {
       this.backlog -= 1;
       try {

@@ -2,6 +2,7 @@
  * What a request says beside its body, and its body as bytes: content type and encoding, Prefer (RFC 7240), Idempotency-Key,
  * bounded reading. The request stream is never destroyed here: an answer must still be possible on its connection.
  */
+import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Context } from 'koa';
 import { IDEMPOTENCY_KEY_CHARACTERS_MAX, WAIT_SECONDS_MAX } from '../intake/limits.ts';
@@ -58,7 +59,7 @@ export async function readBody(ctx: Context, bytesMax: number): Promise<Uint8Arr
   if (declaredLength(ctx) > bytesMax) throw new Refusal('body-too-large', { limit: bytesMax });
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of bodyChunks(ctx)) {
+  for await (const chunk of bodyChunks(ctx.req)) {
     bytes += chunk.length;
     if (bytes > bytesMax) throw new Refusal('body-too-large', { limit: bytesMax });
     chunks.push(chunk);
@@ -66,11 +67,16 @@ export async function readBody(ctx: Context, bytesMax: number): Promise<Uint8Arr
   return Buffer.concat(chunks);
 }
 
-/** The body as it comes. @throws Refusal body-truncated when the sender breaks off */
-export async function* bodyChunks(ctx: Context): AsyncGenerator<Uint8Array> {
+/**
+ * The body as it comes. Whoever stops half-way gets the rest read and dropped, so that the sender comes to read the answer.
+ * @throws Refusal body-truncated when the sender breaks off
+ */
+export async function* bodyChunks(request: IncomingMessage): AsyncGenerator<Uint8Array> {
   try {
-    yield* ctx.req.iterator({ destroyOnReturn: false });
+    yield* request.iterator({ destroyOnReturn: false });
   } catch (cause) {
     throw new Refusal('body-truncated', {}, { cause });
+  } finally {
+    request.resume();
   }
 }

@@ -77,7 +77,6 @@ async function answerAll(
   } catch (error) {
     while (inFlight.length > 0) await write();
     push(answers, Math.max(line, 1), problem(platform, error));
-    ctx.req.resume();
   }
   answers.push(null);
 }
@@ -142,7 +141,7 @@ async function* linesOf(ctx: Context, { limits }: Platform): AsyncGenerator<Uint
   let rest: Uint8Array[] = [];
   let restBytes = 0;
   let bodyBytes = 0;
-  for await (const chunk of bodyChunks(ctx)) {
+  for await (const chunk of bodyChunks(ctx.req)) {
     bodyBytes += chunk.length;
     if (bodyBytes > limits.batchBytesMax) throw new Refusal('body-too-large', { limit: limits.batchBytesMax });
     let start = 0;
