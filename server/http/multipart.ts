@@ -84,7 +84,7 @@ async function pump(
   delimiters: DelimiterCount,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => parser.once('close', resolve));
-  for await (const chunk of bodyChunks(request)) {
+  for await (const chunk of bodyChunks({ req: request })) {
     if (parser.destroyed) return;
     delimiters.take(chunk);
     if (!parser.write(chunk)) {

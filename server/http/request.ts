@@ -59,7 +59,7 @@ export async function readBody(ctx: Context, bytesMax: number): Promise<Uint8Arr
   if (declaredLength(ctx) > bytesMax) throw new Refusal('body-too-large', { limit: bytesMax });
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of bodyChunks(ctx.req)) {
+  for await (const chunk of bodyChunks(ctx)) {
     bytes += chunk.length;
     if (bytes > bytesMax) throw new Refusal('body-too-large', { limit: bytesMax });
     chunks.push(chunk);
@@ -71,12 +71,12 @@ export async function readBody(ctx: Context, bytesMax: number): Promise<Uint8Arr
  * The body as it comes. Whoever stops half-way gets the rest read and dropped, so that the sender comes to read the answer.
  * @throws Refusal body-truncated when the sender breaks off
  */
-export async function* bodyChunks(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+export async function* bodyChunks({ req }: { readonly req: IncomingMessage }): AsyncGenerator<Uint8Array> {
   try {
-    yield* request.iterator({ destroyOnReturn: false });
+    yield* req.iterator({ destroyOnReturn: false });
   } catch (cause) {
     throw new Refusal('body-truncated', {}, { cause });
   } finally {
-    request.resume();
+    req.resume();
   }
 }

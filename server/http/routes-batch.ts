@@ -141,7 +141,7 @@ async function* linesOf(ctx: Context, { limits }: Platform): AsyncGenerator<Uint
   let rest: Uint8Array[] = [];
   let restBytes = 0;
   let bodyBytes = 0;
-  for await (const chunk of bodyChunks(ctx.req)) {
+  for await (const chunk of bodyChunks(ctx)) {
     bodyBytes += chunk.length;
     if (bodyBytes > limits.batchBytesMax) throw new Refusal('body-too-large', { limit: limits.batchBytesMax });
     let start = 0;
