@@ -38,10 +38,6 @@ export function drawLine(
     if (span.notation) operators.push(fill(style.color));
   }
   operators.push('ET');
-  if (line.actualText !== undefined) {
-    operators.unshift(`/Span <</ActualText <${utf16Hex(line.actualText)}>>> BDC`);
-    operators.push('EMC');
-  }
   document.write(operators.join('\n'));
 }
 
@@ -112,10 +108,4 @@ export function drawSquares(
 
 function fill(color: Color): string {
   return `${color.map(coordinate).join(' ')} rg`;
-}
-
-function utf16Hex(text: string): string {
-  let hex = 'FEFF';
-  for (let i = 0; i < text.length; i++) hex += text.charCodeAt(i).toString(16).toUpperCase().padStart(4, '0');
-  return hex;
 }

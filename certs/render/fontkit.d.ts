@@ -21,7 +21,8 @@ declare module 'fontkit' {
     hasGlyphForCodePoint(codePoint: number): boolean;
     layout(
       text: string,
-      features: readonly string[],
+      /** OpenType features to turn on or off; the others are as the script wants them. */
+      features: Readonly<Record<string, boolean>>,
       script: string,
       language: undefined,
       direction: 'ltr' | 'rtl',

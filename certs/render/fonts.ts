@@ -80,21 +80,25 @@ export class Face {
   /**
    * Shapes a run of text that this font has all characters of.
    * @param direction 'rtl' gives the glyphs in visual order, last character first
+   * @param latin takes the narrow forms of quotation marks
    */
-  shape(text: string, direction: 'ltr' | 'rtl'): readonly Glyph[] {
-    const key = direction + text;
+  shape(text: string, direction: 'ltr' | 'rtl', latin = false): readonly Glyph[] {
+    const key = `${direction}${latin ? 1 : 0}${text}`;
     let glyphs = this.#runs.get(key);
     if (glyphs === undefined) {
       if (this.#runs.size >= RUNS_KEPT_MAX) this.#runs.clear();
-      glyphs = this.#layout(text, direction);
+      // OpenType features. No "liga": digests are compared letter by letter. "pwid": proportional widths.
+      const { script } = FONT_FILES[this.name];
+      const features = script === 'latn' ? { liga: false, pwid: latin } : {};
+      glyphs = this.#layout(text, direction, features);
       this.#runs.set(key, glyphs);
     }
     return glyphs;
   }
 
-  #layout(text: string, direction: 'ltr' | 'rtl'): Glyph[] {
+  #layout(text: string, direction: 'ltr' | 'rtl', features: Readonly<Record<string, boolean>>): Glyph[] {
     const scale = 1000 / this.font.unitsPerEm;
-    const { glyphs, positions } = this.font.layout(text, [], FONT_FILES[this.name].script, undefined, direction);
+    const { glyphs, positions } = this.font.layout(text, features, FONT_FILES[this.name].script, undefined, direction);
     return glyphs.map((glyph, i) => {
       const position = positions[i];
       if (position === undefined || glyph.id === 0) throw new Error('invariant: text is shaped in a font that has it');

@@ -14,6 +14,8 @@ export interface Style {
   /** sRGB, 0 to 1 each. */
   readonly color: readonly [number, number, number];
   readonly bold?: boolean;
+  /** Latin text: quotation marks and apostrophes are as narrow as its letters. */
+  readonly latin?: boolean;
   /** A file name: breaks anywhere sensible, shows unseen spaces, and runs left to right. */
   readonly name?: boolean;
 }
@@ -32,8 +34,6 @@ export interface Line {
   readonly width: number;
   /** True when the paragraph runs from right to left, so that the line ends at the left edge. */
   readonly rightToLeft: boolean;
-  /** The characters in logical order, when the spans are not in that order. */
-  readonly actualText?: string;
 }
 
 // The package's types describe another module format than Node loads: the import is the factory itself.
@@ -75,11 +75,11 @@ function layOutParagraph(fonts: Fonts, clusters: readonly Cluster[], style: Styl
     used = 0;
   };
   for (const [first, last] of words(clusters, style.name === true)) {
-    let word = segments(fonts, clusters, levels, first, last);
+    let word = segments({ fonts, style }, clusters, levels, first, last);
     if (used > 0 && used + inkWidth(word) > room) end();
     while (inkWidth(word) > room - used) {
       // A word longer than a line is cut between clusters.
-      const { fits, rest } = cut(fonts, word, room - used);
+      const { fits, rest } = cut({ fonts, style }, word, room - used);
       current.push(...fits);
       end();
       word = rest;
@@ -125,15 +125,18 @@ function assemble(segments: readonly Segment[], base: number): Line {
   const spans = visualOrder(shown, base).map(({ clusters, glyphs }): Span => {
     return { font: clusters[0]?.font ?? 'sc-regular', glyphs, notation: clusters[0]?.notation === true };
   });
-  const line = { spans, width: shown.reduce((sum, { width }) => sum + width, 0), rightToLeft: base === 1 };
-  if (shown.every(({ level }) => level === 0)) return line;
-  return { ...line, actualText: shown.flatMap(({ clusters }) => clusters.map(({ text }) => text)).join('') };
+  return { spans, width: shown.reduce((sum, { width }) => sum + width, 0), rightToLeft: base === 1 };
 }
 
 // ---- shaping -------------------------------------------------------------------------------------------------------
 
+interface Shaper {
+  readonly fonts: Fonts;
+  readonly style: Style;
+}
+
 function segments(
-  fonts: Fonts,
+  shaper: Shaper,
   clusters: readonly Cluster[],
   levels: ArrayLike<number>,
   first: number,
@@ -143,7 +146,7 @@ function segments(
   for (let start = first; start < last; ) {
     let end = start + 1;
     while (end < last && isSameRun(clusters[start], clusters[end]) && levels[start] === levels[end]) end++;
-    found.push(shape(fonts, clusters.slice(start, end), levels[start] ?? 0));
+    found.push(shape(shaper, clusters.slice(start, end), levels[start] ?? 0));
     start = end;
   }
   return found;
@@ -155,14 +158,14 @@ function isSameRun(a: Cluster | undefined, b: Cluster | undefined): boolean {
   );
 }
 
-function shape(fonts: Fonts, clusters: readonly Cluster[], level: number): Segment {
+function shape({ fonts, style }: Shaper, clusters: readonly Cluster[], level: number): Segment {
   const { font, notation } = clusters[0] as Cluster;
   const rightToLeft = level % 2 === 1 && !notation;
   const text = clusters.map(({ text }) => (rightToLeft ? (bidi.getMirroredCharacter(text) ?? text) : text)).join('');
   const glyphs =
     font === 'emoji-regular'
       ? (rightToLeft ? clusters.toReversed() : clusters).flatMap((cluster) => emojiGlyph(fonts, cluster))
-      : fonts.face(font).shape(text, rightToLeft ? 'rtl' : 'ltr');
+      : fonts.face(font).shape(text, rightToLeft ? 'rtl' : 'ltr', style.latin);
   const width = glyphs.reduce((sum, { advance }) => sum + advance, 0);
   return { clusters, level, glyphs, width, isSpace: isSpace(clusters[0] as Cluster) };
 }
@@ -177,7 +180,7 @@ function emojiGlyph(fonts: Fonts, { text, font }: Cluster): Glyph[] {
 }
 
 /** Cuts a word so that the first part fits; at least one cluster fits always, or nothing would ever. */
-function cut(fonts: Fonts, word: readonly Segment[], room: number): { fits: Segment[]; rest: Segment[] } {
+function cut(shaper: Shaper, word: readonly Segment[], room: number): { fits: Segment[]; rest: Segment[] } {
   const fits: Segment[] = [];
   let left = room;
   for (const [i, segment] of word.entries()) {
@@ -186,21 +189,21 @@ function cut(fonts: Fonts, word: readonly Segment[], room: number): { fits: Segm
       left -= segment.width;
       continue;
     }
-    const count = clustersThatFit(fonts, segment, left, fits.length === 0 ? 1 : 0);
-    if (count > 0) fits.push(shape(fonts, segment.clusters.slice(0, count), segment.level));
+    const count = clustersThatFit(shaper, segment, left, fits.length === 0 ? 1 : 0);
+    if (count > 0) fits.push(shape(shaper, segment.clusters.slice(0, count), segment.level));
     const remainder = segment.clusters.slice(count);
-    const rest = remainder.length > 0 ? [shape(fonts, remainder, segment.level)] : [];
+    const rest = remainder.length > 0 ? [shape(shaper, remainder, segment.level)] : [];
     return { fits, rest: [...rest, ...word.slice(i + 1)] };
   }
   return { fits, rest: [] };
 }
 
-function clustersThatFit(fonts: Fonts, segment: Segment, room: number, least: number): number {
+function clustersThatFit(shaper: Shaper, segment: Segment, room: number, least: number): number {
   let low = least;
   let high = segment.clusters.length;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (shape(fonts, segment.clusters.slice(0, middle), segment.level).width <= room) low = middle;
+    if (shape(shaper, segment.clusters.slice(0, middle), segment.level).width <= room) low = middle;
     else high = middle - 1;
   }
   return low;

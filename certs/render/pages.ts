@@ -20,6 +20,10 @@ const QR_MODULE = 1.9;
 const QR_TOP = 50;
 const LABEL_WIDTH = 112;
 const VALUE_X = 124;
+/** Columns, left edge and width: institutions, times, keys. */
+const WHO = [0, 244] as const;
+const WHEN = [254, 130] as const;
+const KEYS = [390, 98] as const;
 /** The text beside the QR code ends this far before the right edge. */
 const QR_ROOM = 112;
 
@@ -53,7 +57,7 @@ function both({ zh, en }: Phrase, style = look.VALUE, styleEn = look.VALUE_EN): 
 
 /** Text of the record, or that there is none. */
 function stated(text: string): Block[] {
-  return text === '' ? [{ text: PHRASES.notProvided, style: { ...look.VALUE, color: look.GREY } }] : [plain(text)];
+  return text === '' ? [{ text: PHRASES.notProvided, style: look.VALUE_GREY }] : [plain(text)];
 }
 
 function plain(text: string, style = look.VALUE, gap = 0): Block {
@@ -76,8 +80,9 @@ function table(sheet: Sheet, rows: readonly Cell[][]): void {
   });
 }
 
-function moment({ beijing, utc }: Moment): Block[] {
-  return [plain(PHRASES.beijing(beijing)), plain(PHRASES.utc(utc), look.VALUE_EN)];
+/** A time of ours, and whose clock it comes from. */
+function moment({ beijing, utc }: Moment, source: string): Block[] {
+  return [plain(PHRASES.moment(beijing, utc)), plain(source, look.SOURCE)];
 }
 
 // ---- the sections --------------------------------------------------------------------------------------------------
@@ -137,7 +142,7 @@ function drawStatement(sheet: Sheet, facts: Facts): void {
   const blocks = [plain(statement.zh, look.LEAD), ...english(statement.en, look.LEAD_EN, 4)];
   if (facts.partial) {
     const partial = PHRASES.partial(facts.files.length, header.files);
-    blocks.push(plain(partial.zh, { ...look.LEAD, bold: true }, 6), ...english(partial.en, look.LEAD_EN));
+    blocks.push(plain(partial.zh, look.LEAD_BOLD, 6), ...english(partial.en, look.LEAD_EN));
   }
   sheet.paragraph(blocks, { panel: look.PANEL, padding: 10, x: 14, width: look.WIDTH - 26 });
 }
@@ -160,13 +165,13 @@ function drawFiles(sheet: Sheet, { files }: Facts): void {
 function fileRow(file: FilePart): Cell[] {
   const digest = (label: string, hex: string): Block[] => [plain(label, look.DIGEST_LABEL), plain(hex, look.DIGEST)];
   const sm3 = file.sm3 === undefined ? [plain(PHRASES.sm3Missing, look.DIGEST_LABEL, 3)] : digest('SM3', file.sm3);
-  const size = plain(PHRASES.bytes(grouped(file.size), humanSize(file.size)), look.VALUE_EN, 1);
+  const size = plain(PHRASES.bytes(grouped(file.size), humanSize(file.size)), look.SOURCE, 1);
   return [
     { x: 0, width: 26, blocks: [plain(String(file.index))] },
     {
       x: 32,
       width: 164,
-      blocks: [plain(file.name, look.NAME), size, plain(file.mediaType, look.VALUE_EN)],
+      blocks: [plain(file.name, look.NAME), size, plain(file.mediaType, look.SOURCE)],
       heads: 'Row',
     },
     { x: 206, width: 282, blocks: [...digest('SHA-256', file.sha256), ...sm3] },
@@ -178,15 +183,15 @@ function drawTimes(sheet: Sheet, { header, members, otherSignatures }: Facts, si
   sheet.paragraph(both(PHRASES.timesNote));
   sheet.y += 2;
   table(sheet, [
-    labelled(PHRASES.received, [...moment(momentOf(header.received)), ...both(PHRASES.receivedBy, look.SOURCE)]),
-    labelled(PHRASES.signed, [...moment(momentOf(signedAt)), ...both(PHRASES.signedBy, look.SOURCE)]),
+    labelled(PHRASES.received, moment(momentOf(header.received), PHRASES.receivedBy)),
+    labelled(PHRASES.signed, moment(momentOf(signedAt), PHRASES.signedBy)),
     labelled(PHRASES.trusted, both(PHRASES.trustedIn)),
   ]);
   sheet.y += 8;
   const columns = [
-    heads(PHRASES.member, 0, 200),
-    heads(PHRASES.memberTime, 212, 146),
-    heads(PHRASES.memberKey, 366, 122),
+    heads(PHRASES.member, ...WHO),
+    heads(PHRASES.memberTime, ...WHEN),
+    heads(PHRASES.memberKey, ...KEYS),
   ];
   sheet.table(columns, (element) => {
     for (const row of members.flatMap(memberRows)) sheet.row(element, row);
@@ -200,41 +205,44 @@ function drawTimes(sheet: Sheet, { header, members, otherSignatures }: Facts, si
 function memberRows(member: MemberFact): Cell[][] {
   const kind = PHRASES[member.kind];
   const name: Cell = {
-    x: 0,
-    width: 200,
+    x: WHO[0],
+    width: WHO[1],
     blocks: [
       plain(member.name),
       ...english(member.nameEn),
-      plain(`${kind.zh} ${kind.en} · ${member.keyName}`, look.SOURCE),
+      plain(`${kind.zh} ${kind.en}\u3000${member.keyName}`, look.SOURCE),
     ],
     heads: 'Row',
   };
   const times = [...new Set(member.cosignatures.map(({ timeSeconds }) => timeSeconds))];
-  if (times.length === 0) return [[name, { x: 212, width: 276, blocks: both(PHRASES.noCosignature, look.VALUE_EN) }]];
+  if (times.length === 0) return [[name, ...cells(both(PHRASES.noCosignature, look.VALUE_EN), [])]];
   return times.map((time, i) => {
     const made = member.cosignatures.filter(({ timeSeconds }) => timeSeconds === time);
     return [i === 0 ? name : { ...name, blocks: [plain(member.name)] }, ...cosignatureCells(time, made)];
   });
 }
 
+function cells(time: readonly Block[], keys: readonly Block[]): Cell[] {
+  return [
+    { x: WHEN[0], width: WHEN[1], blocks: time },
+    { x: KEYS[0], width: KEYS[1], blocks: keys },
+  ];
+}
+
 function cosignatureCells(time: bigint, made: readonly CosignatureFact[]): Cell[] {
   const { beijing, utc } = momentOfSeconds(time);
-  const keys = made.map(({ algorithm, keyId }) => plain(`${algorithm} · ${keyId}`, look.KEY));
-  return [
-    { x: 212, width: 146, blocks: [plain(beijing), plain(PHRASES.utc(utc), look.VALUE_EN)] },
-    { x: 366, width: 122, blocks: keys },
-  ];
+  const keys = made.map(({ algorithm, keyId }) => plain(`${algorithm} ${keyId}`, look.KEY));
+  return cells([plain(beijing), plain(PHRASES.utc(utc), look.VALUE_EN)], keys);
 }
 
 function drawLedger(sheet: Sheet, { header, index, checkpoint, commitment, logKeyId }: Facts): void {
   sheet.heading(PHRASES.ledger.zh, PHRASES.ledger.en);
   const digest = (hex: string): Block[] => [plain(hex, look.DIGEST)];
   table(sheet, [
-    labelled(PHRASES.origin, [plain(header.origin)]),
-    labelled(PHRASES.entry, [plain(PHRASES.entryOf(grouped(index), grouped(checkpoint.size)))]),
+    labelled(PHRASES.origin, [plain(header.origin), plain(PHRASES.logKey(logKeyId), look.SOURCE)]),
+    labelled(PHRASES.entry, both(PHRASES.entryOf(grouped(index), grouped(checkpoint.size)))),
     labelled(PHRASES.commitment, digest(commitment)),
     labelled(PHRASES.root, digest(hexEncode(checkpoint.root))),
-    labelled(PHRASES.logKey, stated(logKeyId === undefined ? '' : `Ed25519 · ${logKeyId}`)),
     labelled(PHRASES.policy, digest(header.policySha256)),
     labelled(PHRASES.construction, both(PHRASES.constructionText)),
   ]);
@@ -247,8 +255,7 @@ function drawSubmission(sheet: Sheet, { header }: Facts): void {
     labelled(PHRASES.submitter, [plain(header.submitter.name)]),
     labelled(PHRASES.identified, stated(header.submitter.identified)),
     labelled(PHRASES.how, both(how)),
-    labelled(PHRASES.transport, stated(header.capture.transport)),
-    labelled(PHRASES.build, stated(header.capture.build)),
+    labelled(PHRASES.transport, [...stated(header.capture.transport), plain(header.capture.build, look.SOURCE)]),
   ]);
 }
 
@@ -258,7 +265,7 @@ function drawRules(sheet: Sheet, { header }: Facts): void {
   table(sheet, [
     labelled(PHRASES.article16, both(PHRASES.article16Text)),
     labelled(PHRASES.article17a, [...stated(platform.statement), ...english(platform.statementEn)]),
-    labelled(PHRASES.article17b, [...both(PHRASES.relation, look.SOURCE), ...stated(submitter.relation)]),
+    labelled(PHRASES.article17b, [...stated(submitter.relation), plain(PHRASES.relation, look.SOURCE)]),
     labelled(PHRASES.article17c, both(PHRASES.article17cText)),
     labelled(PHRASES.article18, both(PHRASES.article18Text)),
     ...(Object.keys(PHRASES.declared) as (keyof Declared)[]).map((fact) => {
@@ -286,11 +293,11 @@ function drawRunningHeads(sheet: Sheet, id: string): void {
   for (let page = 0; page < pages; page++) {
     document.onPage(page, () => {
       document.artifact(() => {
-        draw(PHRASES.pageOf(page + 1, pages), look.BOTTOM + 30, 0.5);
+        draw(PHRASES.pageOf(page + 1, pages), look.BOTTOM + 26, 0.5);
         if (page === 0) return;
-        draw(`${PHRASES.title.zh} · ${PHRASES.title.en}`, look.TOP - 28, 0);
-        draw(id, look.TOP - 28, 1);
-        drawArea(document, look.LEFT, look.TOP - 20, look.WIDTH, 0.5, look.RULE);
+        draw(`${PHRASES.title.zh}\u3000${PHRASES.title.en}`, look.TOP - 25, 0);
+        draw(id, look.TOP - 25, 1);
+        drawArea(document, look.LEFT, look.TOP - 17, look.WIDTH, 0.5, look.RULE);
       }, 'Pagination');
     });
   }

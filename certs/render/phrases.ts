@@ -32,8 +32,8 @@ export const PHRASES = {
 
   // What this certificate says
   statement: (o: Statement): Phrase => ({
-    zh: `本证书载明：平台“${o.platform}”于北京时间 ${o.received} 接收的 ${o.files} 个文件${o.how === 'upload' ? '，其' : '的'}摘要所形成的承诺值，已写入下述账本第 ${o.entry} 号条目（以下称“上链”），并由下列 ${o.courts} 家法院、${o.arbitration} 家仲裁机构于所列时间签名见证。经技术核验一致的，可据以判断文件自上链时间起未经篡改。`,
-    en: `This certificate states that a commitment to the digests of ${plural(o.files, 'file')}, ${o.how === 'upload' ? '' : 'the digests being '}received by ${o.platformEn} at ${o.receivedUtc} UTC, is entry ${o.entry} of the ledger named below, and that ${plural(o.courts, 'court')} and ${plural(o.arbitration, 'arbitration body', 'arbitration bodies')} cosigned that ledger at the times shown. If a check finds them consistent, the files have not been altered since that entry.`,
+    zh: `本证书载明：“${o.platform}”于北京时间 ${o.received} 接收的 ${o.files} 个文件${o.how === 'upload' ? '，其' : '的'}摘要所形成的承诺值，已写入下述账本第 ${o.entry} 号条目（即“上链”），并由下列 ${o.courts} 家法院、${o.arbitration} 家仲裁机构签名见证。经技术核验一致的，可以据此判断文件自上链时间起未经篡改。`,
+    en: `This certificate states that a commitment to the digests of ${plural(o.files, 'file')}, ${o.how === 'upload' ? '' : 'the digests being '}received by ${o.platformEn} at ${o.receivedUtc} UTC, is entry ${o.entry} of the ledger named below, and that ${plural(o.courts, 'court')} and ${plural(o.arbitration, 'arbitration body', 'arbitration bodies')} cosigned that ledger at the times shown. If verification finds them consistent, the files have not been altered since that entry.`,
   }),
   partial: (shown: number, total: number): Phrase => ({
     zh: `部分出示：本证书仅出示 ${total} 个文件中的 ${shown} 个。其余文件未予披露，其数量与内容已由同一承诺值固定。`,
@@ -46,7 +46,7 @@ export const PHRASES = {
   fileName: { zh: '文件名、大小与类型', en: 'Name, size and type' },
   fileDigests: { zh: '摘要', en: 'Digests' },
   bytes: (count: string, human: string | undefined): string =>
-    human === undefined ? `${count} 字节 bytes` : `${count} 字节 bytes（${human}）`,
+    `${count} 字节 bytes${human === undefined ? '' : `（${human}）`}`,
   sm3Missing: 'SM3：未提供 not provided',
   moreFiles: (count: string): Phrase => ({
     zh: `其余 ${count} 个文件的名称、大小与摘要载于所附 record.json，同受上述承诺值固定。`,
@@ -60,18 +60,18 @@ export const PHRASES = {
     en: 'These times come from the clocks of different bodies. None of them stands for another.',
   },
   received: { zh: '接收时间', en: 'Received' },
-  receivedBy: { zh: '由存证平台的时钟记录', en: 'By the clock of the deposit platform' },
+  receivedBy: '由存证平台的时钟记录 By the clock of the deposit platform',
   trusted: { zh: '可信时间戳', en: 'Trusted timestamp' },
   trustedIn: {
-    zh: '载于本文件的电子签名之内（RFC 3161），由时间戳机构签发，以核验程序显示的为准。',
-    en: 'Inside the electronic signature of this document (RFC 3161), issued by a timestamp authority; the verifier shows it.',
+    zh: '载于本文件的电子签名之内（RFC 3161），由时间戳机构签发，见核验报告。',
+    en: 'In the electronic signature of this document (RFC 3161), by a timestamp authority; see the report.',
   },
   signed: { zh: '签署时间', en: 'Signed' },
-  signedBy: { zh: '由证书签署方的时钟记录', en: 'By the clock of the certificate’s signer' },
+  signedBy: "由证书签署方的时钟记录 By the clock of the certificate's signer",
+  moment: (beijing: string, utc: string): string => `北京时间 ${beijing}（UTC ${utc}）`,
   utc: (time: string): string => `UTC ${time}`,
-  beijing: (time: string): string => `北京时间 ${time}`,
   member: { zh: '见证机构', en: 'Cosigned by' },
-  memberTime: { zh: '签名时间（该机构的时钟）', en: 'Time of cosignature (that body’s clock)' },
+  memberTime: { zh: '签名时间（该机构的时钟）', en: "Time of cosignature (that body's clock)" },
   memberKey: { zh: '签名算法与密钥编号', en: 'Algorithm and key id' },
   court: { zh: '法院', en: 'court' },
   arbitration: { zh: '仲裁机构', en: 'arbitration body' },
@@ -85,15 +85,19 @@ export const PHRASES = {
   ledger: { zh: '三、账本位置', en: 'Position in the ledger' },
   origin: { zh: '账本名称', en: 'Ledger origin' },
   entry: { zh: '条目序号与账本规模', en: 'Entry index and tree size' },
-  entryOf: (index: string, size: string): string => `${index}（从 0 起计 counted from 0） / ${size}`,
+  entryOf: (index: string, size: string): Phrase => ({
+    zh: `第 ${index} 号条目（从 0 起计），签名时账本共 ${size} 条`,
+    en: `Entry ${index}, counted from 0, of ${size} when cosigned`,
+  }),
   root: { zh: '账本根哈希', en: 'Root hash' },
   commitment: { zh: '承诺值', en: 'Commitment' },
-  logKey: { zh: '账本签名', en: 'Log signature' },
+  logKey: (keyId: string | undefined): string =>
+    `账本签名 Log signature: ${keyId === undefined ? '未提供 not provided' : `Ed25519 ${keyId}`}`,
   policy: { zh: '签名策略摘要', en: 'Digest of the signature policy' },
   construction: { zh: '技术构成', en: 'How it holds together' },
   constructionText: {
-    zh: '独立节点：账本由平台、上列法院与仲裁机构各自独立核验、见证或存储；链式存储：账本为只可追加的哈希树（RFC 6962），每一根哈希固定此前全部条目及其次序；非对称加密签名：根哈希由平台以 Ed25519 签名，并由各机构以 Ed25519 与抗量子的 ML-DSA-44 联合签名。',
-    en: 'Independent nodes: the platform, the courts and the arbitration bodies named above each check, witness or store the ledger. Linked storage: the ledger is an append-only hash tree (RFC 6962); each root hash fixes all entries before it and their order. Asymmetric signatures: the root hash is signed by the platform (Ed25519) and cosigned by each body (Ed25519 and the post-quantum ML-DSA-44).',
+    zh: '独立节点：平台、上列法院与仲裁机构各自核验、见证或存储账本。链式存储：账本是只可追加的哈希树（RFC 6962），根哈希固定此前全部条目及其次序。非对称加密签名：根哈希由平台签名，并由各机构以 Ed25519 与抗量子的 ML-DSA-44 联合签名。',
+    en: 'Independent nodes: the platform and the bodies above each check, witness or store the ledger. Linked storage: the ledger is an append-only hash tree (RFC 6962); its root hash fixes all earlier entries and their order. Asymmetric signatures: the root hash is signed by the platform and cosigned by each body with Ed25519 and the post-quantum ML-DSA-44.',
   },
 
   // Submission
@@ -109,28 +113,27 @@ export const PHRASES = {
     zh: '提交人自行计算并提交摘要，文件未经平台；大小与摘要以提交人所报为准。',
     en: 'The submitter computed and sent the digests; the platform never held the files. Sizes and digests are as stated by the submitter.',
   },
-  transport: { zh: '传输', en: 'Transport' },
-  build: { zh: '平台程序版本', en: 'Platform software' },
+  transport: { zh: '传输与平台程序', en: 'Transport, platform software' },
 
   // Court rules
-  rules: { zh: '五、对照《人民法院在线诉讼规则》', en: 'By the Online Litigation Rules of the People’s Courts' },
-  article16: { zh: '第十六条\n上链后', en: 'Art. 16\nAfter entry' },
+  rules: { zh: '五、对照《人民法院在线诉讼规则》', en: "By the Online Litigation Rules of the People's Courts" },
+  article16: { zh: '第十六条 上链后', en: 'Art. 16: after entry' },
   article16Text: {
-    zh: '上链后是否未经篡改，由核验程序判断：比对文件摘要、存证记录、承诺值、账本证明与各机构签名，出具核验报告（一致、不一致或者无法核验）。',
-    en: 'Whether anything was altered after entry is for the verifier to find: it compares digests, record, commitment, ledger proof and signatures, and reports consistent, inconsistent or cannot be verified.',
+    zh: '由核验程序比对文件摘要、存证记录、承诺值、账本证明与各机构签名，出具核验报告：一致、不一致或者无法核验。',
+    en: 'The verifier compares digests, record, commitment, ledger proof and signatures, and reports: consistent, inconsistent, or cannot be verified.',
   },
-  article17a: { zh: '第十七条（一）（三）\n平台', en: 'Art. 17 (1) and (3)\nPlatform' },
-  article17b: { zh: '第十七条（二）\n利害关系', en: 'Art. 17 (2)\nInterest' },
-  relation: { zh: '提交人与平台的关系', en: 'Relation of the submitter to the platform' },
-  article17c: { zh: '第十七条（四）\n技术与过程', en: 'Art. 17 (4)\nTechnology and process' },
+  article17a: { zh: '第十七条第一、三项\n平台', en: 'Art. 17 (1), (3): platform' },
+  article17b: { zh: '第十七条第二项\n利害关系', en: 'Art. 17 (2): interest' },
+  relation: '提交人与平台的关系 Relation of the submitter to the platform',
+  article17c: { zh: '第十七条第四项\n技术与过程', en: 'Art. 17 (4): technology, process' },
   article17cText: {
-    zh: '摘要 SHA-256（并列 SM3 的，以第一项所列为限）；承诺值与账本 RFC 6962；签名 Ed25519、ML-DSA-44；证书签名 ECDSA P-256（PAdES）；时间戳 RFC 3161。取得与传输见第四项，节点与签名见第二、三项。',
-    en: 'Digests SHA-256 (and SM3 where listed in section 1); commitment and ledger RFC 6962; signatures Ed25519 and ML-DSA-44; certificate signature ECDSA P-256 (PAdES); timestamp RFC 3161. Capture and transport: section 4. Nodes and signatures: sections 2 and 3.',
+    zh: '摘要 SHA-256（及第一项列明的 SM3）；承诺值与账本 RFC 6962；联合签名 Ed25519、ML-DSA-44；证书签名 ECDSA P-256（PAdES）；时间戳 RFC 3161。取得与传输见第四项。',
+    en: 'Digests SHA-256 (and SM3 where listed); commitment and ledger RFC 6962; cosignatures Ed25519, ML-DSA-44; certificate signature ECDSA P-256 (PAdES); timestamp RFC 3161. For capture and transport see section 4.',
   },
-  article18: { zh: '第十八条\n上链前', en: 'Art. 18\nBefore entry' },
+  article18: { zh: '第十八条 上链前', en: 'Art. 18: before entry' },
   article18Text: {
     zh: '以下六项为提交人申报，平台照录，未经核实。',
-    en: 'The following six are as declared by the submitter; the platform records and does not check them.',
+    en: 'As declared by the submitter; recorded, not checked, by the platform.',
   },
   declared: {
     source: { zh: '具体来源', en: 'Source' },
@@ -145,20 +148,20 @@ export const PHRASES = {
   verification: { zh: '六、如何离线核验', en: 'How to verify offline' },
   verificationSteps: [
     {
-      zh: '1. 信任包（trust.json）应当取自法院或者仲裁机构公布的渠道，不由举证一方或者平台提供。',
-      en: '1. Take the trust bundle (trust.json) from a channel published by the courts or arbitration bodies, not from a party or the platform.',
+      zh: '1. 信任包 trust.json 应取自法院或者仲裁机构公布的渠道，不由举证一方或者平台提供。',
+      en: 'Take the trust bundle, trust.json, from a channel published by the courts or arbitration bodies, not from a party or the platform.',
     },
     {
-      zh: '2. 在不连接网络的计算机上，用离线核验网页打开本证书与待核验文件，或者运行：probata-verify 证书.pdf 文件 --trust trust.json',
-      en: '2. On a computer without network, open this certificate and the file in the offline verifier page, or run: probata-verify CERTIFICATE.pdf FILE --trust trust.json',
+      zh: '2. 在不联网的计算机上用离线核验网页打开本证书与文件，或者运行 probata-verify 证书 文件 --trust trust.json',
+      en: 'Without network, open certificate and file in the offline verifier page, or run probata-verify CERTIFICATE FILE --trust trust.json',
     },
     {
-      zh: '3. 核验程序在本机逐项检查并给出结论，同时依所附记录重新绘制本页面逐字节比对。仅凭阅读器显示“签名有效”不构成核验。',
-      en: '3. The verifier checks item by item on that computer, and redraws these pages from the attached record to compare every byte. A viewer saying “signature valid” is not a verification.',
+      zh: '3. 核验程序逐项检查，并依所附记录重绘本证书、逐字节比对。仅凭阅读器显示“签名有效”，不构成核验。',
+      en: 'The verifier checks item by item and redraws this document from the attached record to compare every byte. A viewer saying "signature valid" is not a verification.',
     },
     {
-      zh: '4. 本文件附有 record.json（存证记录）与 deposit.tlog-proof（账本证明，C2SP 公开格式），任何独立实现均可复核。',
-      en: '4. Attached are record.json (the record) and deposit.tlog-proof (the ledger proof, an open C2SP format), so that any independent implementation can check again.',
+      zh: '4. 所附 record.json（存证记录）与 deposit.tlog-proof（账本证明）均为公开格式，任何独立实现可以复核。',
+      en: 'The attached record.json (the record) and deposit.tlog-proof (the ledger proof) are in open formats that any independent program can check.',
     },
   ],
 
@@ -166,18 +169,18 @@ export const PHRASES = {
   limits: { zh: '七、本证书不证明的事项', en: 'What this certificate does not prove' },
   limitsText: [
     {
-      zh: '不证明文件所载内容属实，不证明文件的作者、权利归属或者取得方式合法。',
-      en: 'That what the files say is true; who made them, who has rights in them, or that they were lawfully obtained.',
+      zh: '不证明文件所载内容属实，不证明作者、权利归属或者取得方式合法。',
+      en: 'That what the files say is true, who made them or has rights in them, or that they were lawfully obtained.',
     },
     {
-      zh: '不证明上链之前文件未被改动；上链前的情况仅有第五项所列申报，应当结合其他证据判断。',
-      en: 'That the files were not altered before entry: for that time there are only the declarations in section 5, to be weighed with other evidence.',
+      zh: '不证明上链之前未被改动：上链前的情况仅有第五项的申报，应当结合其他证据判断。',
+      en: 'That nothing was altered before entry: for that time there are only the declarations in section 5, to be weighed with other evidence.',
     },
     {
-      zh: '本页面列示的签名与时间，以核验程序依核验方自己的信任包核验的结果为准。',
-      en: 'The signatures and times listed here hold as far as the verifier confirms them under the trust bundle of whoever verifies.',
+      zh: '所列签名与时间，以核验方依自己的信任包核验的结果为准。',
+      en: 'The signatures and times listed hold as far as the verifier confirms them under the trust bundle of whoever verifies.',
     },
   ],
 
-  pageOf: (page: number, pages: number): string => `第 ${page} 页，共 ${pages} 页 · Page ${page} of ${pages}`,
+  pageOf: (page: number, pages: number): string => `第 ${page} 页，共 ${pages} 页　Page ${page} of ${pages}`,
 } as const;

@@ -85,7 +85,7 @@ export class Sheet {
 
   /** A section's heading, kept together with what follows. */
   heading(text: string, textEn: string): void {
-    this.y += 15;
+    if (this.y > TOP) this.y += 14;
     if (this.y + HEADING_COMPANY > BOTTOM) this.newPage();
     const { document } = this;
     const element = document.element(document.root, 'H2');
@@ -113,7 +113,7 @@ export class Sheet {
   }
 
   /** A row of a table. */
-  row(table: Element, cells: readonly Cell[], options: RowOptions = { padding: 5, rule: RULE }): void {
+  row(table: Element, cells: readonly Cell[], options: RowOptions = { padding: 4, rule: RULE }): void {
     const element = this.document.element(table, 'TR');
     const open = cells.map((cell): OpenCell => {
       const tag = cell.heads === undefined ? 'TD' : 'TH';
