@@ -19,6 +19,7 @@ import {
 } from '../issue/testing.ts';
 import {
   type Attribute,
+  attribute,
   encodeSigningCertificate,
   formatSignedData,
   parseSignedData,
@@ -37,6 +38,7 @@ import {
 } from './der-write.ts';
 import { checkDocumentSignature, checkSignatureTimestamp, checkSigner } from './document-signature.ts';
 import { OID } from './oids.ts';
+import { checkTimestamp } from './timestamp.ts';
 
 const CONTENT = [utf8Encode('before the signature '), utf8Encode('behind it')] as const;
 const N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
@@ -69,14 +71,19 @@ describe('document signature', () => {
   });
 
   it('notices one bit of any byte turned, in signed and unsigned parts alike', () => {
-    const known = checkDocumentSignature({ cms, signedBytes: CONTENT });
+    const { timestampToken, signature } = checkDocumentSignature({ cms, signedBytes: CONTENT });
+    const tokenStart = timestampToken.byteOffset - cms.byteOffset;
     for (let at = 0; at < cms.length; at += 1) {
       const turned = cms.slice();
       turned[at] = turned[at]! ^ (1 << (at % 8));
+      // Inside the token the signature cannot notice, so that half is left out there: it has just verified.
+      const inToken = at >= tokenStart && at < tokenStart + timestampToken.length;
       const code = codeOf(() => {
-        // The token is the only part that may differ so far; it is checked against the signature, which is the known one.
-        const { timestampToken } = checkDocumentSignature({ cms: turned, signedBytes: CONTENT });
-        checkSignatureTimestamp({ ...known, timestampToken }, pki.roots);
+        if (!inToken) checkDocumentSignature({ cms: turned, signedBytes: CONTENT });
+        else {
+          const token = attribute(parseSignedData(turned).unsignedAttributes, OID.timeStampToken).bytes;
+          checkTimestamp(token, signature, pki.roots);
+        }
       });
       expect(code, `byte ${at}`).to.be.a('string');
     }
