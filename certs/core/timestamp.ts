@@ -24,7 +24,7 @@ import {
 import { encodeGeneralizedTime, encodeInteger, encodeOctets, encodeOid, encodeSequence } from './der-write.ts';
 import { CertError } from './errors.ts';
 import { OID } from './oids.ts';
-import type { X509 } from './x509.ts';
+import { sameCertificate, type X509 } from './x509.ts';
 import { checkPath } from './x509-path.ts';
 
 /** What a token states (RFC 3161 2.4.2). */
@@ -82,7 +82,7 @@ export function checkTimestamp(token: Uint8Array, message: Uint8Array, roots: re
   // RFC 3161 2.4.2: nothing is said of unsigned attributes; in them anything could be hung on a token.
   if (data.unsignedAttributes.length > 0) refuse('unsigned attributes on the token');
   const { signer, intermediates } =
-    info.policy === OID.courtTimestampPolicy ? checkCourtToken(data) : checkOutsideToken(data);
+    info.policy === OID.courtTimestampPolicy ? checkCourtToken(data) : checkOutsideToken(data, roots);
   if (info.tsa !== undefined && !equal(info.tsa, signer.subject)) refuse('the authority gives itself another name');
   const path = checkPath(signer, intermediates, roots, info.timeMs, 'time-stamping');
   return { ...info, authority: signer, path };
@@ -102,13 +102,15 @@ const OUTSIDE_ATTRIBUTES: readonly string[] = [
   OID.cmsAlgorithmProtection,
 ];
 
-function checkOutsideToken(data: SignedData): SignerPath {
+function checkOutsideToken(data: SignedData, roots: readonly X509[]): SignerPath {
   const types = data.signedAttributes.map(({ type }) => type);
   if (types.some((type) => !OUTSIDE_ATTRIBUTES.includes(type)) || new Set(types).size !== types.length) {
     refuse('signed attributes that are unknown or occur twice');
   }
   const { certificate, bag } = checkSignedData(data, [content(data)], { lowS: false });
-  return { signer: certificate, intermediates: bag };
+  // Many authorities send their root along. It is the very one that is pinned, so it tells nothing and is left aside.
+  const intermediates = bag.filter((each) => !roots.some((root) => sameCertificate(each, root)));
+  return { signer: certificate, intermediates };
 }
 
 function content(data: SignedData): Uint8Array {
