@@ -109,7 +109,7 @@ export async function sampleProof(
     signatures.push(await cosign(checkpoint, timeSeconds + later, seededSigner(keyName, 0x06)));
     timeSeconds += 1n;
   }
-  return { index: 1, proof: [neighbour], checkpoint: formatNote({ text, signatures }) };
+  return { extra: entry, index: 1, proof: [neighbour], checkpoint: formatNote({ text, signatures }) };
 }
 
 /** Bytes of a proof, as they travel. */

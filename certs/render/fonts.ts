@@ -58,8 +58,9 @@ export interface Glyph {
   readonly codePoints: readonly number[];
 }
 
-/** Shaped runs kept for each font, so that words which every certificate has are shaped once. */
+/** Shaped runs kept for each font, and the longest kept: words that every certificate has are shaped once. */
 const RUNS_KEPT_MAX = 4_096;
+const RUN_KEPT_LENGTH_MAX = 32;
 
 /** One parsed font. */
 export class Face {
@@ -86,12 +87,12 @@ export class Face {
     const key = `${direction}${latin ? 1 : 0}${text}`;
     let glyphs = this.#runs.get(key);
     if (glyphs === undefined) {
-      if (this.#runs.size >= RUNS_KEPT_MAX) this.#runs.clear();
       // OpenType features. No "liga": digests are compared letter by letter. "pwid": proportional widths.
       const { script } = FONT_FILES[this.name];
       const features = script === 'latn' ? { liga: false, pwid: latin } : {};
       glyphs = this.#layout(text, direction, features);
-      this.#runs.set(key, glyphs);
+      if (this.#runs.size >= RUNS_KEPT_MAX) this.#runs.clear();
+      if (text.length <= RUN_KEPT_LENGTH_MAX) this.#runs.set(key, glyphs);
     }
     return glyphs;
   }

@@ -198,9 +198,12 @@ function cut(shaper: Shaper, word: readonly Segment[], room: number): { fits: Se
   return { fits, rest: [] };
 }
 
+/** No line of a page holds more clusters than this; keeps the search for a cut short. */
+const LINE_CLUSTERS_MAX = 512;
+
 function clustersThatFit(shaper: Shaper, segment: Segment, room: number, least: number): number {
   let low = least;
-  let high = segment.clusters.length;
+  let high = Math.min(segment.clusters.length, LINE_CLUSTERS_MAX);
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
     if (shape(shaper, segment.clusters.slice(0, middle), segment.level).width <= room) low = middle;

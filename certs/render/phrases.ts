@@ -36,7 +36,7 @@ export const PHRASES = {
     en: `This certificate states that a commitment to the digests of ${plural(o.files, 'file')}, ${o.how === 'upload' ? '' : 'the digests being '}received by ${o.platformEn} at ${o.receivedUtc} UTC, is entry ${o.entry} of the ledger named below, and that ${plural(o.courts, 'court')} and ${plural(o.arbitration, 'arbitration body', 'arbitration bodies')} cosigned that ledger at the times shown. If verification finds them consistent, the files have not been altered since that entry.`,
   }),
   partial: (shown: number, total: number): Phrase => ({
-    zh: `部分出示：本证书仅出示 ${total} 个文件中的 ${shown} 个。其余文件未予披露，其数量与内容已由同一承诺值固定。`,
+    zh: `部分出示：本证书仅出示 ${total} 个文件中的 ${shown} 个；其余未予披露，其数量与内容由同一承诺值固定。`,
     en: `Partial showing: this certificate shows ${shown} of ${total} files. The others are not disclosed; the same commitment fixes their number and content.`,
   }),
 
