@@ -14,6 +14,12 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** Node options that make the program end with its largest memory use in MiB on standard error. */
+export const PRINT_MEMORY = [
+  '--import',
+  'data:text/javascript,process.on("exit",()=>process.stderr.write(String(process.resourceUsage().maxRSS>>10)))',
+];
+
 /** @param nodeOptions for node itself, before the program */
 export function runProgram(args: readonly string[], nodeOptions: readonly string[] = []): Promise<Ended> {
   const program = fileURLToPath(PROGRAM);

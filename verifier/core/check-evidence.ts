@@ -16,30 +16,22 @@ export interface Evidence {
   readonly sm3?: string;
 }
 
-/** Which files of the record have been compared, all of them the same. */
-export interface Compared {
-  /** Each file at hand, with the numbers of the record's files it is equal to. */
-  readonly evidence: readonly { readonly given: Evidence; readonly files: readonly number[] }[];
-  /** Numbers of the record's files that some file at hand is equal to. */
-  readonly files: ReadonlySet<number>;
-}
-
-/** Every file at hand is a file of the record. That some files of the record are not at hand is no contradiction. */
-export function checkEvidence(evidence: readonly Evidence[], record: ShownRecord): Passed<Compared> {
+/**
+ * Every file at hand is a file of the record. That some files of the record are not at hand is no contradiction.
+ * @returns numbers of the record's files that some file at hand is equal to
+ */
+export function checkEvidence(evidence: readonly Evidence[], record: ShownRecord): Passed<ReadonlySet<number>> {
   if (evidence.length > EVIDENCE_FILES_MAX) throw new Error(`invariant: at most ${EVIDENCE_FILES_MAX} files at once`);
   const parts = files(record);
-  const compared = evidence.map((given) => ({ given, files: equalParts(given, parts).map(({ index }) => index) }));
-  const others = compared.filter(({ files }) => files.length === 0).map(({ given }) => given);
+  const equal = evidence.map((given) => equalParts(given, parts));
+  const others = evidence.filter((_, i) => equal[i]?.length === 0);
   if (others.length > 0) {
     throw new VerifierError('file-not-in-record', `${others.length} of ${evidence.length} files`, {
       files: others.map(({ name, sha256 }) => ({ name, sha256 })),
     });
   }
-  const numbers = new Set(compared.flatMap(({ files }) => files));
-  return {
-    value: { evidence: compared, files: numbers },
-    detail: { compared: numbers.size, shown: parts.length, files: header(record).files },
-  };
+  const numbers = new Set(equal.flat().map(({ index }) => index));
+  return { value: numbers, detail: { compared: numbers.size, shown: parts.length, files: header(record).files } };
 }
 
 function equalParts(given: Evidence, parts: readonly FilePart[]): FilePart[] {

@@ -25,7 +25,7 @@ export interface ExplainedCheck {
 export interface Explanation {
   readonly verdict: string;
   readonly warnings: readonly string[];
-  /** Same file? Not later than when? Who vouches? What is open? Empty when the certificate itself did not pass. */
+  /** Same file? Not later than when? Who vouches? What is open? Or, when the certificate itself did not pass, that none can be answered. */
   readonly boxes: readonly Section[];
   /** Art. 16, 17, 18. */
   readonly articles: readonly Section[];
@@ -40,8 +40,10 @@ export function explain(report: Report, lang: Lang): Explanation {
   return {
     verdict: verdict(report, lang),
     warnings: report.warnings.map((warning) => warningText(warning, lang)),
-    boxes: facts ? [sameFile(report, facts, lang), when(facts, lang), who(facts, lang), open(facts, lang)] : [],
-    articles: facts ? [article16(facts, lang), article17(facts, lang), article18(facts, lang)] : [],
+    boxes: facts
+      ? [sameFile(report, facts, lang), when(facts, lang), who(facts, lang), open(facts, lang)]
+      : [nothing(lang)],
+    articles: facts ? [article16(report, facts, lang), article17(facts, lang), article18(facts, lang)] : [],
     limits: limits(facts, lang),
     checks: report.checks.map(({ id, status, code }) => ({
       status,
@@ -63,7 +65,7 @@ function verdict(report: Report, lang: Lang): string {
 
 function reason({ outcome, reason }: Report, facts: Facts | undefined, lang: Lang): string {
   if (outcome === 'consistent' && facts !== undefined) {
-    const count = facts.evidence?.length ?? 0;
+    const count = facts.given.length;
     const time = moment(facts.notLaterThan.time, lang);
     if (count === 0) {
       return pick(
@@ -75,7 +77,7 @@ function reason({ outcome, reason }: Report, facts: Facts | undefined, lang: Lan
     return pick(
       lang,
       `所提交的 ${count} 个文件与存证记录相符，不晚于 ${time}已上链，自上链时间起未经篡改。`,
-      `The ${plural(count, 'file')} at hand match the record, on the ledger not later than ${time}, unaltered since then.`,
+      `The ${plural(count, 'file')} at hand ${count === 1 ? 'matches' : 'match'} the record, on the ledger not later than ${time}, unaltered since then.`,
     );
   }
   if (reason === undefined) throw new Error('invariant: a verdict other than consistent has a reason');
@@ -86,7 +88,7 @@ function reason({ outcome, reason }: Report, facts: Facts | undefined, lang: Lan
       'The certificate is consistent; no file was compared.',
     );
   }
-  return pick(lang, `${CODES[reason.code].zh}（${CHECKS[reason.check].zh}）。`, `${capital(CODES[reason.code].en)}.`);
+  return pick(lang, `${CODES[reason.code].zh}。`, `${capital(CODES[reason.code].en)}.`);
 }
 
 function warningText({ code, detail }: Warning, lang: Lang): string {
@@ -120,25 +122,52 @@ function warningText({ code, detail }: Warning, lang: Lang): string {
 
 // ---- the four questions ----------------------------------------------------------------------------------------------
 
-function sameFile({ checks }: Report, { files, evidence, deposit }: Facts, lang: Lang): Section {
-  const title = pick(lang, '一、是同一个文件吗？', '1. Is it the same file?');
-  const failed = checks.some(({ id, status }) => id === 'evidence' && status === 'failed');
-  const answer = failed
-    ? { zh: '否：所提交的文件中至少有一个不在存证记录中。', en: 'No: at least one file at hand is not in the record.' }
-    : evidence === undefined
-      ? { zh: '未比对：没有提交文件。', en: 'Not compared: no file was given.' }
-      : { zh: '是：所提交的文件与存证记录逐一相符。', en: 'Yes: every file at hand is in the record.' };
-  const lines = files.flatMap(({ number, name, size, sha256, sm3, compared }) => [
-    `${number}/${deposit.files} ${name} · ${size} ${pick(lang, '字节', 'bytes')} · ${
+function nothing(lang: Lang): Section {
+  return {
+    title: pick(lang, '文件、时间与作证者', 'File, time, and who vouches'),
+    lines: [
+      pick(
+        lang,
+        '证书本身未通过核验，因此对文件、时间、作证机构不作任何说明。',
+        'The certificate itself did not pass, so nothing is said about file, time or who vouches.',
+      ),
+    ],
+  };
+}
+
+type Comparison = 'same' | 'different' | 'none';
+
+function comparisonOf({ checks }: Report): Comparison {
+  const status = checks.find(({ id }) => id === 'evidence')?.status;
+  return status === 'passed' ? 'same' : status === 'failed' ? 'different' : 'none';
+}
+
+const SAME_FILE: Readonly<Record<Comparison, Text>> = {
+  same: { zh: '是：所提交的文件与存证记录逐一相符。', en: 'Yes: every file at hand is in the record.' },
+  different: { zh: '否：所提交的文件与存证记录不符。', en: 'No: what is at hand does not match the record.' },
+  none: { zh: '未比对：没有提交文件。', en: 'Not compared: no file was given.' },
+};
+
+function sameFile(report: Report, { files, given, deposit }: Facts, lang: Lang): Section {
+  const recorded = files.flatMap(({ number, name, size, sha256, sm3, compared }) => [
+    `${pick(lang, '记录', 'record')} ${number}/${deposit.files} ${name} · ${size} ${pick(lang, '字节', 'bytes')} · ${
       compared ? pick(lang, '已比对，相同', 'compared, same') : pick(lang, '未比对', 'not compared')
     }`,
     `    SHA-256 ${sha256}`,
     ...(sm3 === undefined ? [] : [`    SM3     ${sm3}`]),
   ]);
-  const given = (evidence ?? []).map(
-    (each) => `${pick(lang, '提交的文件', 'at hand')}: ${each.name} = ${each.files.join(', ')}`,
-  );
-  return { title, lines: [answer[lang], ...lines, ...given] };
+  const atHand = given.flatMap(({ name, sha256, files: numbers }) => [
+    `${pick(lang, '提交', 'at hand')} ${name} · ${
+      numbers.length > 0
+        ? pick(lang, `同记录 ${numbers.join('、')}`, `same as record ${numbers.join(', ')}`)
+        : pick(lang, '不在记录中', 'not in the record')
+    }`,
+    `    SHA-256 ${sha256}`,
+  ]);
+  return {
+    title: pick(lang, '一、是同一个文件吗？', '1. Is it the same file?'),
+    lines: [SAME_FILE[comparisonOf(report)][lang], ...recorded, ...atHand],
+  };
 }
 
 function when({ notLaterThan, deposit, timestamp }: Facts, lang: Lang): Section {
@@ -228,20 +257,29 @@ const STATED: Readonly<Record<StatedId, Text>> = {
   corroboration: { zh: '关联印证数据', en: 'corroboration' },
 };
 
-function article16({ notLaterThan }: Facts, lang: Lang): Section {
+function article16(report: Report, { notLaterThan }: Facts, lang: Lang): Section {
+  const time = moment(notLaterThan.time, lang);
+  const finding: Readonly<Record<Comparison, Text>> = {
+    same: {
+      zh: `技术核验一致：所提交的文件自上链时间（不晚于 ${time}）起未经篡改。`,
+      en: `Consistent: the files at hand have not been altered since they were on the ledger (not later than ${time}).`,
+    },
+    different: {
+      zh: `技术核验不一致：存证记录自上链时间（不晚于 ${time}）起未经篡改，但所提交的文件与之不符。`,
+      en: `Inconsistent: the record has not been altered since then (not later than ${time}), but the files at hand do not match it.`,
+    },
+    none: {
+      zh: `存证记录自上链时间（不晚于 ${time}）起未经篡改；没有文件与之比对。`,
+      en: `The record has not been altered since it was on the ledger (not later than ${time}); no file was compared with it.`,
+    },
+  };
   return {
     title: pick(
       lang,
       '《人民法院在线诉讼规则》第十六条（上链后）',
       'Online Litigation Rules Art. 16 (after the deposit)',
     ),
-    lines: [
-      pick(
-        lang,
-        `存证记录自上链时间（不晚于 ${moment(notLaterThan.time, lang)}）起未经篡改：技术核验一致。`,
-        `The record has not been altered since it was on the ledger (not later than ${moment(notLaterThan.time, lang)}).`,
-      ),
-    ],
+    lines: [finding[comparisonOf(report)][lang]],
   };
 }
 
@@ -296,11 +334,11 @@ function forgeryText({ forgery: { liars, signers } }: Facts, lang: Lang): string
     { court: liars.court > 0 ? 0 : signers.court, arbitration: liars.arbitration > 0 ? 0 : signers.arbitration },
     lang,
   );
-  const joint = together.join(pick(lang, '、', ', '));
+  const joint = together.join(pick(lang, '、', ' and '));
   const more = besides.join(pick(lang, '、', ' and '));
   return pick(
     lang,
-    `要伪造这份证明，须由${joint}共同作假${more === '' ? '' : `，并另取得${more}的联署（参与作假，或从未见过另一份账本）`}。`,
+    `要伪造这份证明，须由${joint}共同作假${more === '' ? '' : `，并另取得 ${more}的联署（参与作假，或从未见过另一份账本）`}。`,
     `To forge this, ${joint} would have to act together${more === '' ? '' : `, and obtain the cosignature of ${more} (joining in, or never shown the other ledger)`}.`,
   );
 }

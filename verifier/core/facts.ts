@@ -6,7 +6,7 @@ import { files, header, type RecordHeader, type ShownRecord } from '../../certs/
 import type { VerifiedTimestamp } from '../../certs/core/timestamp.ts';
 import { nameText } from '../../certs/core/x509.ts';
 import { base64Encode } from '../../ledger/core/bytes.ts';
-import type { Compared } from './check-evidence.ts';
+import type { Evidence } from './check-evidence.ts';
 import type { NamedCosignature, ReadProof } from './check-ledger.ts';
 import type { Times } from './check-times.ts';
 import { type Forgery, forgeryOf } from './forgery.ts';
@@ -29,8 +29,8 @@ export interface Facts {
     readonly files: number;
   };
   readonly files: readonly FactFile[];
-  /** The files at hand; undefined when none was compared, or one is not in the record. */
-  readonly evidence?: readonly { readonly name: string; readonly sha256: string; readonly files: readonly number[] }[];
+  /** The files at hand, each with the numbers of the record's files it is equal to. */
+  readonly given: readonly { readonly name: string; readonly sha256: string; readonly files: readonly number[] }[];
   readonly ledger: {
     readonly origin: string;
     readonly index: number;
@@ -82,7 +82,10 @@ export interface Shown {
   readonly times: Times;
   readonly timestamp: VerifiedTimestamp;
   readonly signedAt: string;
-  readonly compared: Compared | undefined;
+  /** Files at hand. */
+  readonly evidence: readonly Evidence[];
+  /** Numbers of the record's files that one of them is equal to; undefined when they were not compared, or do not match. */
+  readonly compared: ReadonlySet<number> | undefined;
 }
 
 const ALGORITHMS: Readonly<Record<number, string>> = { 4: 'Ed25519', 6: 'ML-DSA-44' };
@@ -112,11 +115,13 @@ export function factsOf(shown: Shown): Facts {
       size,
       sha256,
       ...(sm3 !== undefined && { sm3 }),
-      compared: compared?.files.has(index) === true,
+      compared: compared?.has(index) === true,
     })),
-    ...(compared && {
-      evidence: compared.evidence.map(({ given, files }) => ({ name: given.name, sha256: given.sha256, files })),
-    }),
+    given: shown.evidence.map(({ name, sha256 }) => ({
+      name,
+      sha256,
+      files: files(record).flatMap((part) => (part.sha256 === sha256 ? [part.index] : [])),
+    })),
     ledger: {
       origin: proof.checkpoint.origin,
       index: proof.proof.index,
@@ -166,8 +171,8 @@ export function warningsOf(shown: Shown): Warning[] {
   const { trust, record, times, timestamp, compared } = shown;
   const head = header(record);
   const warnings: Warning[] = [];
-  if (compared !== undefined && compared.files.size < head.files) {
-    warnings.push({ code: 'files-not-compared', detail: { compared: compared.files.size, files: head.files } });
+  if (compared !== undefined && compared.size < head.files) {
+    warnings.push({ code: 'files-not-compared', detail: { compared: compared.size, files: head.files } });
   }
   const misnamed = head.members.filter((printed) => !trust.members.some((known) => sameNames(printed, known, trust)));
   if (misnamed.length > 0) {

@@ -79,7 +79,7 @@ describe('verifier/core verify', function () {
       expect((await check({ evidence: [...renamed, ...renamed] })).outcome).to.equal('consistent');
       const twins = await consortium.certify({ files: [FILES[0]!, { ...FILES[0]!, name: 'copy' }] });
       const report = await check({ evidence: twins.evidence.slice(0, 1) }, twins);
-      expect(report.facts?.evidence?.[0]?.files).to.deep.equal([1, 2]);
+      expect(report.facts?.given[0]?.files).to.deep.equal([1, 2]);
       expect([report.outcome, report.warnings]).to.deep.equal(['consistent', []]);
     });
 

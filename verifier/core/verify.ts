@@ -6,7 +6,7 @@ import type { CertificatePdf } from '../../certs/core/pdf-read.ts';
 import { header, parseRecord, type ShownRecord } from '../../certs/core/record.ts';
 import { hexEncode } from '../../ledger/core/bytes.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
-import { type Compared, checkEvidence, type Evidence } from './check-evidence.ts';
+import { checkEvidence, type Evidence } from './check-evidence.ts';
 import {
   checkCheckpoint,
   checkCosignatures,
@@ -102,7 +102,8 @@ async function makeChecks(input: VerifyInput, checks: CheckList): Promise<Findin
   if (!(sound && trust && pdf && record && proof && cosigned && timestamp && times)) {
     return { warnings: [], facts: undefined };
   }
-  const shown: Shown = { trust, record, proof, cosigned, times, timestamp, signedAt: pdf.signedAt, compared };
+  const { evidence } = input;
+  const shown: Shown = { trust, record, proof, cosigned, times, timestamp, signedAt: pdf.signedAt, evidence, compared };
   return { warnings: warningsOf(shown), facts: factsOf(shown) };
 }
 
@@ -117,7 +118,7 @@ async function compareFiles(
   checks: CheckList,
   record: ShownRecord | undefined,
   committed: true | undefined,
-): Promise<Compared | undefined> {
+): Promise<ReadonlySet<number> | undefined> {
   if (evidence.length > 0) {
     return checks.run('evidence', [record, committed], (...args) => checkEvidence(evidence, args[0]));
   }
