@@ -40,10 +40,7 @@ export function isUtcMilliseconds(text: string): boolean {
  * @throws LedgerError entry-malformed when a field has the wrong form: nothing unreadable may reach the ledger
  */
 export function formatEntry(entry: DepositEntry): Uint8Array {
-  const { kind, v, id, received, commitment } = entry;
-  const bytes = utf8Encode(canonicalJson({ kind, v, id, received, commitment }));
-  parseEntry(bytes);
-  return bytes;
+  return utf8Encode(canonicalJson({ ...checkFields({ ...entry }) }));
 }
 
 /**
@@ -52,8 +49,10 @@ export function formatEntry(entry: DepositEntry): Uint8Array {
  *   | entry-malformed (anything else)
  */
 export function parseEntry(bytes: Uint8Array): DepositEntry {
-  const value = parseObject(bytes);
-  const { kind, v, id, received, commitment, ...rest } = value;
+  return checkFields(parseObject(bytes));
+}
+
+function checkFields({ kind, v, id, received, commitment, ...rest }: { [key: string]: Json }): DepositEntry {
   if (typeof kind !== 'string' || typeof v !== 'number') throw malformed('no kind or no version');
   if (kind !== 'deposit' || v !== 1) {
     throw new LedgerError('entry-newer-format', 'entry of a kind or version that this program does not know');

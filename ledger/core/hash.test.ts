@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { concat, hexDecode, hexEncode } from './bytes.ts';
 import { EMPTY_ROOT, type Hash, leafHash, nodeHash, sha256, splitPoint, treeRoot } from './hash.ts';
 import { appendLeaf, type CompactRange, EMPTY_RANGE, rangeRoot } from './range.ts';
-import { TestTree } from './testing.ts';
+import { subtreesOf, TestTree } from './testing.ts';
 
 /** The eight leaves that Certificate Transparency implementations have shared since RFC 6962, and the roots of 0..8 of them. */
 const CT_LEAVES = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'];
@@ -40,6 +40,11 @@ describe('hash', () => {
       expect(hexEncode(treeRoot(leaves.slice(0, size))), String(size)).to.equal(root);
     }
     expect(hexEncode(EMPTY_ROOT)).to.equal(CT_ROOTS[0]);
+  });
+
+  it('gives the root that TestTree computes, whose own way the other tests rely on', () => {
+    const tree = new TestTree(70);
+    for (const [lo, hi] of subtreesOf(70)) expect(treeRoot(tree.leaves.slice(lo, hi))).to.deep.equal(tree.root(lo, hi));
   });
 
   it('does not let a pair of digests stand for an entry', () => {

@@ -10,6 +10,7 @@ import {
 import { expectRefusals, subtreesOf, TestTree } from './testing.ts';
 
 const SIZE_MAX = 130;
+const SUBTREE_SIZE_MAX = 70;
 const tree = new TestTree(SIZE_MAX, (index) => Uint8Array.of(index));
 
 describe('proof, exhaustively', () => {
@@ -34,8 +35,8 @@ describe('proof, exhaustively', () => {
     }
   });
 
-  it(`refuses every changed subtree proof up to size ${SIZE_MAX}`, () => {
-    for (let size = 0; size <= SIZE_MAX; size++) {
+  it(`refuses every changed subtree proof up to size ${SUBTREE_SIZE_MAX}`, () => {
+    for (let size = 0; size <= SUBTREE_SIZE_MAX; size++) {
       for (const [lo, hi] of subtreesOf(size)) {
         const proof = tree.roots(subtreeConsistencySubtrees(lo, hi, size));
         const [subtreeRoot, root] = [tree.root(lo, hi), tree.root(0, size)];

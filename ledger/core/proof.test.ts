@@ -53,9 +53,9 @@ describe('proof', () => {
         checkConsistency(proof, oldSize, newSize, oldRoot, newRoot);
         if (oldSize === 0 || oldSize === newSize) expect(proof, what).to.have.length(0);
         // From 0 anything is consistent, so only the sizes after it can be told apart.
-        for (const other of oldSize === 0 ? [] : [oldSize - 1, oldSize + 1]) {
-          const moved = verdict(() => checkConsistency(proof, other, newSize, oldRoot, newRoot));
-          expect(moved, `${what} as ${other}`).to.not.equal('accepted');
+        if (oldSize > 0) {
+          const moved = verdict(() => checkConsistency(proof, oldSize + 1, newSize, oldRoot, newRoot));
+          expect(moved, `${what} as ${oldSize + 1}`).to.not.equal('accepted');
         }
         const check = (changed: Hash[]) => checkConsistency(changed, oldSize, newSize, oldRoot, newRoot);
         if (EDGE_SIZES.has(newSize)) expectRefusals(proof, check, what);

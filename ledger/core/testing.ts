@@ -6,7 +6,7 @@ import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
 import { formatBundle } from './bundle.ts';
 import { concat, utf8Encode } from './bytes.ts';
 import { type LedgerCode, LedgerError } from './errors.ts';
-import { EMPTY_ROOT, type Hash, leafHash, treeRoot } from './hash.ts';
+import { EMPTY_ROOT, type Hash, leafHash, nodeHash, splitPoint, treeRoot } from './hash.ts';
 import { HASH_BYTES, TILE_WIDTH } from './limits.ts';
 import { type KeyType, vkeyOf } from './note.ts';
 import { isSubtree, type Subtree } from './proof.ts';
@@ -82,29 +82,22 @@ export function* subtreesOf(size: number): Generator<[lo: number, hi: number]> {
   }
 }
 
-/** A whole tree in memory, its roots by the recursive definition (treeRoot) and nothing else. */
+/** A whole tree in memory. Its roots follow the recursive definition of RFC 6962, each computed once. */
 export class TestTree {
   readonly entries: readonly Uint8Array[];
   readonly leaves: readonly Hash[];
   readonly #roots = new Map<string, Hash>();
-  /** Hashes of tile level 1, 2, …: roots of full tiles. */
-  readonly #levels: Hash[][];
 
   constructor(size: number, entryOf: (index: number) => Uint8Array = (index) => utf8Encode(`entry ${index}`)) {
     this.entries = Array.from({ length: size }, (_, index) => entryOf(index));
     this.leaves = this.entries.map(leafHash);
-    this.#levels = [[...this.leaves]];
-    for (let below = this.leaves; below.length >= TILE_WIDTH; ) {
-      const full = Math.floor(below.length / TILE_WIDTH);
-      const hashes = below;
-      below = Array.from({ length: full }, (_, i) => treeRoot(hashes.slice(i * TILE_WIDTH, (i + 1) * TILE_WIDTH)));
-      this.#levels.push([...below]);
-    }
   }
 
   root(lo: number, hi: number): Hash {
+    if (hi - lo < 2) return treeRoot(this.leaves.slice(lo, hi));
     const key = `${lo} ${hi}`;
-    const root = this.#roots.get(key) ?? treeRoot(this.leaves.slice(lo, hi));
+    const middle = lo + splitPoint(hi - lo);
+    const root = this.#roots.get(key) ?? nodeHash(this.root(lo, middle), this.root(middle, hi));
     this.#roots.set(key, root);
     return root;
   }
@@ -121,6 +114,9 @@ export class TestTree {
   readonly fetch: FetchTile = async ({ level, index, width }) => {
     const first = index * TILE_WIDTH;
     if (level === 'entries') return formatBundle(this.entries.slice(first, first + width));
-    return concat(...(this.#levels[level] ?? []).slice(first, first + width));
+    const leaves = TILE_WIDTH ** level; // below each hash of the tile
+    return concat(
+      ...Array.from({ length: width }, (_, i) => this.root((first + i) * leaves, (first + i + 1) * leaves)),
+    );
   };
 }

@@ -38,7 +38,7 @@ export function parseTilePath(path: string): Tile {
   };
   // SPEC tlog-tiles: `<L>` "MUST be a decimal ASCII integer between 0 and 63", `<W>` "between 1 and 255".
   if (tile.level !== 'entries' && tile.level > TILE_LEVEL_MAX) throw refused;
-  if (tile.width < 1 || tile.index > INDEX_MAX) throw refused;
+  if (tile.width < 1 || tile.width > TILE_WIDTH || tile.index > INDEX_MAX) throw refused;
   // Also refuses leading zeros, `x000` in front, and a partial tile of width 256.
   if (formatTilePath(tile) !== path) throw refused;
   return tile;
