@@ -46,7 +46,7 @@ export function mirrorCosigner(options: GatewayOptions): Cosigner {
     name: options.name,
     cosign: async (head, source) => {
       await gateway.addCheckpoint(head, source);
-      return gateway.cosignatures(head, await upload(head, source));
+      return gateway.cosignatures(await upload(head, source));
     },
     latest: () => gateway.latest(),
   };

@@ -8,7 +8,7 @@ export function witnessCosigner(options: GatewayOptions): Cosigner {
   const gateway = new Gateway(options);
   return {
     name: options.name,
-    cosign: async (head, source) => gateway.cosignatures(head, await gateway.addCheckpoint(head, source)),
+    cosign: async (head, source) => gateway.cosignatures(await gateway.addCheckpoint(head, source)),
     latest: () => gateway.latest(),
   };
 }

@@ -1,13 +1,13 @@
 // How the log talks to one cosigner over HTTP: add-checkpoint with its 409, cosignature answers, the monitoring checkpoint.
 // c2sp.org/tlog-witness. Shared by the clients of courts (client.ts) and of mirrors (../mirror/client.ts).
-// Believes nothing: every line handed on is verified. When to ask again after a failure is the caller's.
+// When to ask again after a failure, and whether the cosignatures verify, is the caller's.
 
 import { decimal, utf8Decode, utf8Encode } from '../core/bytes.ts';
 import { openCheckpoint } from '../core/checkpoint.ts';
 import { openCosignatures } from '../core/cosignature.ts';
 import { LedgerError } from '../core/errors.ts';
 import { NOTE_BYTES_MAX } from '../core/limits.ts';
-import { formatSignatureLine, parseNote, parseSignatureLines, type VerifierKey } from '../core/note.ts';
+import { formatSignatureLine, isSignedBy, parseNote, parseSignatureLines, type VerifierKey } from '../core/note.ts';
 import type { Http, IndexStore, LogSource, SignedHead } from '../log/ports.ts';
 import { formatAddCheckpoint, originHash } from './request.ts';
 
@@ -34,7 +34,7 @@ export interface GatewayOptions {
 /**
  * Why a cosigner gave no cosignature. `unavailable`: it answered with a status that may pass (5xx, 429). `refused`: it will not cosign this
  * (400, 403, 404, 422): an alarm. `ahead`: it has cosigned a larger tree than this head: an old backup, or a fork. `answer-bad`: what it
- * answered does not verify or is not of the protocol. A failed connection is an error of the Http port, passed on as it is.
+ * answered is not of the protocol. A failed connection is an error of the Http port, passed on as it is.
  */
 export type CosignerCode = 'unavailable' | 'refused' | 'ahead' | 'answer-bad';
 
@@ -85,16 +85,16 @@ export class Gateway {
   }
 
   /**
-   * The verified cosignature lines of an answer. SPEC tlog-witness: "The client MUST ignore any cosignatures from unknown keys."
-   * @throws CosignerError answer-bad when one does not verify or there is none
+   * The cosigner's own lines of an answer, not verified: the Cosigner port leaves that to the log, once for all cosigners.
+   * SPEC tlog-witness: "The client MUST ignore any cosignatures from unknown keys."
+   * @throws CosignerError answer-bad when there is none
    */
-  cosignatures(head: SignedHead, body: Uint8Array): string {
+  cosignatures(body: Uint8Array): string {
     return this.#checked(() => {
       const lines = parseSignatureLines(utf8Decode(body) ?? '');
-      const note = { text: parseNote(head.note).text, signatures: lines };
-      const ours = openCosignatures(note, this.#options.keys).map(({ line }) => formatSignatureLine(line));
+      const ours = lines.filter((line) => this.#options.keys.some((key) => isSignedBy(line, key)));
       if (ours.length === 0) throw new LedgerError('note-not-signed', 'no cosignature of its keys');
-      return ours.join('');
+      return ours.map(formatSignatureLine).join('');
     });
   }
 
