@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { hexEncode } from './bytes.ts';
-import type { Hash } from './hash.ts';
+import { EMPTY_ROOT, type Hash } from './hash.ts';
 import { INDEX_MAX } from './limits.ts';
 import {
   checkConsistency,
@@ -82,6 +82,8 @@ describe('proof', () => {
       }
     }
     expect(verdict(() => checkConsistency([], 0, 5, tree.root(0, 1), tree.root(0, 5)))).to.equal('proof-bad');
+    expect(verdict(() => checkConsistency([], 0, 0, EMPTY_ROOT, tree.root(0, 1)))).to.equal('proof-bad');
+    expect(verdict(() => checkConsistency([], 0, 0, tree.root(0, 1), tree.root(0, 1)))).to.equal('proof-bad');
   });
 
   it(`proves every subtree of every size 0..${SUBTREE_SIZE_MAX}; refuses other roots, turned bits and cuts`, () => {

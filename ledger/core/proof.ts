@@ -87,6 +87,8 @@ export function checkConsistency(
   newRoot: Hash,
 ): void {
   checkSubtreeConsistency(proof, 0, oldSize, newSize, oldRoot, newRoot);
+  // The empty subtree says nothing about the tree around it, but two trees of size 0 are one tree.
+  if (oldSize === newSize && !equal(oldRoot, newRoot)) throw new LedgerError('proof-bad', 'two roots of one size');
 }
 
 /**
