@@ -137,6 +137,7 @@ function operatorCommands(root: Command): void {
     .option('--readers <n>', 'readers that check inclusion and proofs', countOf(0, 1000), 2)
     .option('--rate <n>', 'deposits per second', countOf(1, 100_000), 100)
     .option('--seconds <n>', 'how long', countOf(1, 86_400), 10)
+    .option('--grace-seconds <n>', 'how long the last deposits may take to appear', countOf(0, 3600), 20)
     .option(
       '--goal <n>',
       'stop when this many deposits are on the cosigned ledger; fail when the time ends before',

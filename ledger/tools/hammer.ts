@@ -42,6 +42,8 @@ export interface HammerOptions {
   readonly rate: number;
   /** How long writers write. */
   readonly seconds: number;
+  /** After the writers stop, acknowledged deposits have this long to appear. */
+  readonly graceSeconds: number;
   /** Stop as soon as this many deposits have been found on the ledger; fail when the time ends before. */
   readonly goal?: number;
   now(): number;
@@ -72,14 +74,14 @@ export interface HammerReport {
 const FAILURES_KEPT = 100;
 const FOLLOW_EVERY_MS = 50;
 const PROGRESS_EVERY_MS = 1000;
-/** After the writers stop, deposits have this long to appear. */
-const GRACE_MS = 20_000;
 /** Entries read at once by the follower. */
 const ENTRIES_STEP = 1024;
 
 /** Runs the load to its end. Never rejects for what the platform answers: that is in `failures`. */
 export async function hammer(options: HammerOptions): Promise<HammerReport> {
   const run = new Run(options);
+  // What is on the ledger before the first deposit is not ours to find.
+  await run.begin();
   const writers = Array.from({ length: options.writers }, () => run.write());
   const readers = Array.from({ length: options.readers }, () => run.read());
   const others = [run.follow(), run.tell(), ...readers];
@@ -91,6 +93,7 @@ export async function hammer(options: HammerOptions): Promise<HammerReport> {
 
 /** The newest checkpoint that verified, and the reader of its tree. */
 interface Seen {
+  readonly note: string;
   readonly checkpoint: Checkpoint;
   readonly tiles: TileReader;
 }
@@ -98,7 +101,10 @@ interface Seen {
 class Run {
   readonly #o: HammerOptions;
   readonly #startMs: number;
+  /** Acknowledged and not found yet: when it was acknowledged. */
   readonly #waiting = new Map<string, number>();
+  /** Found before the acknowledgement came, or never ours. */
+  readonly #unclaimed = new Set<string>();
   readonly #found: string[] = [];
   readonly #foundAfterMs: number[] = [];
   readonly #failures: string[] = [];
@@ -146,7 +152,13 @@ class Run {
     const { id } = JSON.parse(textOf(answer));
     if (typeof id !== 'string') throw new Error('the answer has no id');
     this.#acknowledged += 1;
-    this.#waiting.set(id, this.#o.now());
+    if (this.#unclaimed.delete(id)) this.#claim(id, 0);
+    else this.#waiting.set(id, this.#o.now());
+  }
+
+  /** Reads the checkpoint that the run starts from. */
+  begin(): Promise<void> {
+    return this.#checked('follow', () => this.#followOnce());
   }
 
   /** Follows the published checkpoints: each must verify, extend the one before, and hold well-formed entries in received order. */
@@ -159,7 +171,9 @@ class Run {
 
   async #followOnce(): Promise<void> {
     const answer = await this.#get('/ledger/checkpoint');
-    const checkpoint = this.#verified(textOf(answer));
+    const note = textOf(answer);
+    if (note === this.#seen?.note) return;
+    const checkpoint = this.#verified(note);
     const before = this.#seen?.checkpoint;
     if (before !== undefined && checkpoint.size < before.size)
       throw new Error(`went back from ${before.size} to ${checkpoint.size}`);
@@ -172,13 +186,12 @@ class Run {
       const proof = await tiles.consistencyProof(before.size);
       checkConsistency(proof, before.size, checkpoint.size, before.root, checkpoint.root);
     }
-    // Entries of before this run belong to others; they were someone's, so only new ones are read.
     const first = before?.size ?? checkpoint.size;
     for (let lo = first; lo < checkpoint.size; lo += ENTRIES_STEP) {
       for (const entry of await tiles.entries(lo, Math.min(lo + ENTRIES_STEP, checkpoint.size))) this.#take(entry);
     }
     this.#checkpoints += 1;
-    this.#seen = { checkpoint, tiles };
+    this.#seen = { note, checkpoint, tiles };
   }
 
   #take(bytes: Uint8Array): void {
@@ -188,10 +201,13 @@ class Run {
     this.#lastReceived = received;
     this.#entries += 1;
     const sinceMs = this.#waiting.get(id);
-    if (sinceMs === undefined) return;
-    this.#waiting.delete(id);
+    if (sinceMs === undefined) this.#unclaimed.add(id);
+    else if (this.#waiting.delete(id)) this.#claim(id, this.#o.now() - sinceMs);
+  }
+
+  #claim(id: string, afterMs: number): void {
     this.#found.push(id);
-    this.#foundAfterMs.push(this.#o.now() - sinceMs);
+    this.#foundAfterMs.push(afterMs);
   }
 
   /** Checks inclusion of random entries, and the portable proof of a random own deposit, one after the other. */
@@ -256,7 +272,7 @@ class Run {
 
   /** Waits until every acknowledged deposit was found or the grace is over, then ends the others. */
   async waitForTheRest(): Promise<void> {
-    const untilMs = this.#o.now() + GRACE_MS;
+    const untilMs = this.#o.now() + this.#o.graceSeconds * 1000;
     while (this.#waiting.size > 0 && this.#o.now() < untilMs && !this.#goalReached())
       await this.#o.sleep(FOLLOW_EVERY_MS);
     if (!this.#goalReached()) {

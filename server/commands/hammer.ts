@@ -20,6 +20,7 @@ export interface HammerCommand {
   readonly readers: number;
   readonly rate: number;
   readonly seconds: number;
+  readonly graceSeconds: number;
   readonly goal?: number;
 }
 
