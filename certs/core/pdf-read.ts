@@ -5,7 +5,7 @@
 
 import { equal, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { attachmentChecksum } from './checksum.ts';
-import { derLength } from './der.ts';
+import { derLength, TAG } from './der.ts';
 import { CertError } from './errors.ts';
 import { parsePdfFile } from './pdf-file.ts';
 import { Reader, type Role, Walk } from './pdf-grammar.ts';
@@ -105,7 +105,7 @@ function readSignature(reader: Reader, number: number, bytes: Uint8Array): Omit<
 function signatureLength(contents: Uint8Array): number {
   try {
     const length = derLength(contents);
-    if (length <= contents.length) return length;
+    if (contents[0] === TAG.sequence && length <= contents.length) return length;
   } catch (error) {
     if (!(error instanceof CertError)) throw error;
   }
