@@ -6,56 +6,13 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { openCosignatures } from '../core/cosignature.ts';
 import { parseNote, parseSignatureLines } from '../core/note.ts';
-import type { Cosigner, Http, IndexStore, LogSource } from '../log/ports.ts';
-import type { KeyedStores } from '../store/key-value.ts';
+import type { Cosigner, LogSource } from '../log/ports.ts';
 import { openLevelStore } from '../store/level.ts';
 import { memoryStores } from '../store/memory.ts';
 import { type ProtocolAnswer, textAnswer } from '../witness/answer.ts';
-import { witnessCosigner } from '../witness/client.ts';
 import { CosignerError } from '../witness/gateway.ts';
-import { originHash } from '../witness/request.ts';
-import { COURT_KEYS, gather, inProcessHttp, ORIGIN, WitnessBench } from '../witness/testing.ts';
-import { mirrorCosigner } from './client.ts';
-import { ARBITRATION_KEYS, LOG, MirrorBench } from './testing.ts';
-
-/**
- * A mirror's routes; notes how many packages of each upload were read, and the status.
- * A request that carries `cut` packages or more loses its connection: the packages after, and the answer.
- */
-function mirrorHttp(bench: MirrorBench, uploads: string[] = [], cut = Number.POSITIVE_INFINITY): Http {
-  return inProcessHttp({
-    'POST /mirror/add-checkpoint': async (body) => bench.mirror.addCheckpoint(await gather(body)),
-    'POST /mirror/add-entries': async (body) => {
-      let parts = 0;
-      async function* counted(): AsyncGenerator<Uint8Array> {
-        for await (const part of body) {
-          if (parts++ > cut) throw new Error('connection reset');
-          yield part;
-        }
-      }
-      const answer = await bench.mirror.addEntries(counted());
-      uploads.push(`${parts - 1} packages: ${answer.status}`);
-      // Nobody hears the answer to a request that was cut off.
-      if (parts > cut) throw new Error('connection reset');
-      return answer;
-    },
-    [`GET /mirror/${originHash(ORIGIN)}/checkpoint`]: () => bench.served(),
-  });
-}
-
-function client(http: Http, index: IndexStore = memoryStores().index('log')): Cosigner {
-  const url = 'http://arbitration-1.test/mirror';
-  return mirrorCosigner({ name: 'arbitration-1', url, keys: ARBITRATION_KEYS, logKey: LOG.signer.key, http, index });
-}
-
-function court(bench: WitnessBench): Cosigner {
-  const http = inProcessHttp({
-    'POST /witness/add-checkpoint': async (body) => bench.witness.addCheckpoint(await gather(body)),
-  });
-  const url = 'http://court-1.test/witness';
-  const index = memoryStores().index('log');
-  return witnessCosigner({ name: 'court-1', url, keys: COURT_KEYS, logKey: LOG.signer.key, http, index });
-}
+import { COURT_KEYS, inProcessHttp, WitnessBench } from '../witness/testing.ts';
+import { ARBITRATION_KEYS, courtClient, LOG, MirrorBench, mirrorClient, mirrorHttp, prefixed } from './testing.ts';
 
 /** Signature types of all verified cosignatures of a court and a mirror over the head of this size. */
 async function cosignedBy(size: number, ...cosigners: readonly Cosigner[]): Promise<number[]> {
@@ -79,7 +36,7 @@ describe('log to court and mirror, end to end', () => {
     this.timeout(60_000);
     const bench = await MirrorBench.open();
     const uploads: string[] = [];
-    const cosigners = [court(await WitnessBench.open()), client(mirrorHttp(bench, uploads))] as const;
+    const cosigners = [courtClient(await WitnessBench.open()), mirrorClient(mirrorHttp(bench, uploads))] as const;
     for (const size of SIZES) {
       expect(await cosignedBy(size, ...cosigners)).to.deep.equal([0x04, 0x06, 0x04, 0x06]);
       expect(await bench.problems(size), `size ${size}`).to.deep.equal([]);
@@ -93,7 +50,7 @@ describe('log to court and mirror, end to end', () => {
     this.timeout(60_000);
     const bench = await MirrorBench.open();
     const uploads: string[] = [];
-    expect(await cosignedBy(9000, client(mirrorHttp(bench, uploads)))).to.deep.equal([0x04, 0x06]);
+    expect(await cosignedBy(9000, mirrorClient(mirrorHttp(bench, uploads)))).to.deep.equal([0x04, 0x06]);
     expect(await bench.problems(9000)).to.deep.equal([]);
     expect(uploads).to.deep.equal(['0 packages: 409', '32 packages: 202', '4 packages: 200']);
   });
@@ -104,7 +61,7 @@ describe('log to court and mirror, end to end', () => {
     for (; attempts < 50; attempts++) {
       // Both sides die: the client knows nothing any more, the mirror opens again on its stores.
       await bench.reopen();
-      const answered = await code(cosignedBy(2000, client(mirrorHttp(bench, [], 2))));
+      const answered = await code(cosignedBy(2000, mirrorClient(mirrorHttp(bench, [], 2))));
       if (answered === 'no error') break;
       expect(answered).to.include('connection reset');
     }
@@ -116,7 +73,7 @@ describe('log to court and mirror, end to end', () => {
   it('keeps a client that is cut off, and uploads nothing twice', async () => {
     const bench = await MirrorBench.open();
     const uploads: string[] = [];
-    const mirror = client(mirrorHttp(bench, uploads, 3));
+    const mirror = mirrorClient(mirrorHttp(bench, uploads, 3));
     const answers: string[] = [];
     while (answers.at(-1) !== 'no error' && answers.length < 9) answers.push(await code(cosignedBy(2000, mirror)));
     expect(answers).to.deep.equal(['Error: connection reset', 'Error: connection reset', 'no error']);
@@ -133,8 +90,8 @@ describe('log to court and mirror, end to end', () => {
         });
         const roles = { mirror: prefixed(store, 'mirror-role.'), court: prefixed(store, 'court-role.') };
         const bench = await MirrorBench.open(roles.mirror);
-        const cosigners = [court(await WitnessBench.open(roles.court)), client(mirrorHttp(bench))] as const;
-        if (i % 2 === 1) await code(cosignedBy(size, client(mirrorHttp(bench, [], 1))));
+        const cosigners = [courtClient(await WitnessBench.open(roles.court)), mirrorClient(mirrorHttp(bench))] as const;
+        if (i % 2 === 1) await code(cosignedBy(size, mirrorClient(mirrorHttp(bench, [], 1))));
         bench.clock.ms += i * 1000;
         if (size <= 40) expect(await cosignedBy(size, ...cosigners)).to.have.length(4);
         else expect(await cosignedBy(size, cosigners[1])).to.have.length(2);
@@ -148,7 +105,7 @@ describe('log to court and mirror, end to end', () => {
 
   it('says what the mirror serves', async () => {
     const bench = await MirrorBench.open();
-    const mirror = client(mirrorHttp(bench));
+    const mirror = mirrorClient(mirrorHttp(bench));
     expect(await mirror.latest()).to.equal(undefined);
     await mirror.cosign(await LOG.head(300), LOG.source);
     expect(await mirror.latest())
@@ -158,7 +115,7 @@ describe('log to court and mirror, end to end', () => {
 
   it('starts over with a mirror that lost everything', async () => {
     const bench = await MirrorBench.open();
-    const mirror = client(mirrorHttp(bench));
+    const mirror = mirrorClient(mirrorHttp(bench));
     await mirror.cosign(await LOG.head(300), LOG.source);
     bench.stores = memoryStores();
     await bench.reopen();
@@ -169,7 +126,7 @@ describe('log to court and mirror, end to end', () => {
 
 describe('mirror client: lies and limits', () => {
   const always = (answer: ProtocolAnswer): Cosigner =>
-    client(
+    mirrorClient(
       inProcessHttp({
         'POST /mirror/add-checkpoint': async () => textAnswer(200, ''),
         'POST /mirror/add-entries': async () => answer,
@@ -202,7 +159,7 @@ describe('mirror client: lies and limits', () => {
   it('passes on that the log cannot read its own entries', async () => {
     const bench = await MirrorBench.open();
     const source: LogSource = { ...LOG.source, entries: () => Promise.reject(new Error('tile missing')) };
-    const failure = await code(client(mirrorHttp(bench)).cosign(await LOG.head(600), source));
+    const failure = await code(mirrorClient(mirrorHttp(bench)).cosign(await LOG.head(600), source));
     expect(failure).not.to.equal('no error');
     expect((await bench.served()).status).to.equal(404);
   });
@@ -217,16 +174,7 @@ describe('mirror client: lies and limits', () => {
         return LOG.entries.slice(lo, hi);
       },
     };
-    await client(mirrorHttp(bench)).cosign(await LOG.head(600), source);
+    await mirrorClient(mirrorHttp(bench)).cosign(await LOG.head(600), source);
     expect(lengths).to.deep.equal([256, 256, 88]);
   });
 });
-
-/** One role's part of a store that several share. */
-function prefixed(store: KeyedStores, role: string): KeyedStores {
-  return {
-    tiles: (prefix) => store.tiles(role + prefix),
-    heads: (prefix) => store.heads(role + prefix),
-    index: (prefix) => store.index(role + prefix),
-  };
-}

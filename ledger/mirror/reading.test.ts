@@ -18,7 +18,7 @@ describe('mirror: add-checkpoint is that of a witness, without a cosignature', (
     const answers = [await bench.pend(0, 0), await bench.pend(0, 5), await bench.pend(5, 5), await bench.pend(5, 9)];
     for (const answer of answers) expect(answer).to.include({ status: 200, body: '' });
     expect((await bench.served()).status).to.equal(404);
-    // The same checkpoint again is no new link.
+    // The same checkpoint again is no new head.
     expect((await bench.stores.heads(`pending-${HASH}`).latest())?.number).to.equal(2);
   });
 

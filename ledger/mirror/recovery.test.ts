@@ -205,6 +205,17 @@ describe('mirror: nothing is kept or signed that was not proven', () => {
     expect(await edgeRoot(tileStore, 600)).to.deep.equal(LOG.root(0, 600));
   });
 
+  it('refuses to start when its pending checkpoints went back behind the mirror checkpoint', async () => {
+    const bench = await MirrorBench.open(memoryStores(), ED25519_ONLY);
+    await bench.mirrorTo(0, 5);
+    const stores = bench.stores;
+    bench.stores = {
+      ...stores,
+      heads: (prefix) => (prefix.startsWith('pending-') ? memoryStores().heads(prefix) : stores.heads(prefix)),
+    };
+    expect(await rejection(bench.reopen(ED25519_ONLY))).to.include('went back');
+  });
+
   it('refuses to start when the tiles do not lead to the mirror checkpoint any more', async () => {
     for (const tile of tilesForSize(600).filter(({ level, width }) => level !== 'entries' && width < 256)) {
       const disk = new MemoryDisk();

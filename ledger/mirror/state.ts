@@ -10,10 +10,10 @@ import type { Tile } from '../core/tile.ts';
 import type { Clock, HeadStore, IndexStore, TileStore } from '../log/ports.ts';
 import { orRefuse, type ProtocolAnswer, refuse, refuseAs, textAnswer } from '../witness/answer.ts';
 import type { FollowedLog } from '../witness/check.ts';
-import { CosignedChain } from '../witness/cosigned-chain.ts';
+import { CosignedHeads } from '../witness/cosigned-heads.ts';
 import type { WitnessEvent } from '../witness/events.ts';
 import { originHash } from '../witness/request.ts';
-import { type Accepted, type Head, HeadChain, Queue, sameCheckpoint } from '../witness/state.ts';
+import { type Accepted, follows, type Head, Heads, Queue, sameCheckpoint } from '../witness/state.ts';
 import {
   type EntryPackage,
   formatMirrorInfo,
@@ -61,12 +61,12 @@ export interface MirrorOptions {
 interface Parts {
   readonly origin: string;
   readonly keys: readonly VerifierKey[];
-  readonly pending: HeadChain;
+  readonly pending: Heads;
   readonly recent: readonly Accepted[];
-  readonly mirrored: HeadChain;
+  readonly mirrored: Heads;
   readonly checkpoint: Head | undefined;
   readonly replica: Replica;
-  readonly cosigned: CosignedChain;
+  readonly cosigning: CosignedHeads;
   readonly options: MirrorOptions;
 }
 
@@ -75,12 +75,12 @@ export class MirroredLog implements FollowedLog {
   readonly origin: string;
   readonly keys: readonly VerifierKey[];
   /** The pending checkpoints. */
-  readonly chain: HeadChain;
+  readonly heads: Heads;
   /** Orders changes of the pending checkpoint. */
   readonly queue = new Queue();
-  readonly cosigned: CosignedChain;
+  readonly cosigned: CosignedHeads;
   readonly #options: MirrorOptions;
-  readonly #mirrored: HeadChain;
+  readonly #mirrored: Heads;
   readonly #replica: Replica;
   /** Orders changes of the copy and of the mirror checkpoint: the packages of concurrent uploads interleave whole. */
   readonly #copying = new Queue();
@@ -92,8 +92,8 @@ export class MirroredLog implements FollowedLog {
   private constructor(parts: Parts) {
     this.origin = parts.origin;
     this.keys = parts.keys;
-    this.chain = parts.pending;
-    this.cosigned = parts.cosigned;
+    this.heads = parts.pending;
+    this.cosigned = parts.cosigning;
     this.#options = parts.options;
     this.#mirrored = parts.mirrored;
     this.#replica = parts.replica;
@@ -104,18 +104,22 @@ export class MirroredLog implements FollowedLog {
   /** Opens one log: the copy must lead to the mirror checkpoint's root before anything is signed again. */
   static async open(origin: string, keys: readonly VerifierKey[], options: MirrorOptions): Promise<MirroredLog> {
     const hash = originHash(origin);
-    const pending = new HeadChain(options.pending(hash));
-    const mirrored = new HeadChain(options.heads(hash));
+    const pending = new Heads(options.pending(hash));
+    const mirrored = new Heads(options.heads(hash));
     const heads = await mirrored.recent(2);
     const checkpoint = heads.at(-1);
     const previousSize = heads.at(-2)?.checkpoint.size ?? 0;
+    const recent = await pending.recent(PENDING_KEPT);
+    // SPEC tlog-mirror: "A pending checkpoint, which is at or ahead of the mirror checkpoint."
+    if (checkpoint !== undefined && !follows(checkpoint.checkpoint, recent.at(-1)?.checkpoint)) {
+      throw new Error(`invariant: the pending checkpoints of ${origin} went back behind the mirror checkpoint`);
+    }
     const { size, root } = checkpoint?.checkpoint ?? { size: 0, root: EMPTY_ROOT };
     const replica = await Replica.open(options.tiles(hash), size, root, previousSize);
     const { signers, cosigned, clock } = options;
     const onEvent = (event: WitnessEvent) => options.onEvent(event);
-    const chain = await CosignedChain.open({ origin, chain: mirrored, signers, cosigned, clock, onEvent });
-    const recent = await pending.recent(PENDING_KEPT);
-    return new MirroredLog({ origin, keys, pending, recent, mirrored, checkpoint, replica, cosigned: chain, options });
+    const cosigning = await CosignedHeads.open({ origin, heads: mirrored, signers, cosigned, clock, onEvent });
+    return new MirroredLog({ origin, keys, pending, recent, mirrored, checkpoint, replica, cosigning, options });
   }
 
   /** Keeps a checked checkpoint as the pending one. Runs in `queue`. Undefined: another process was first. */
@@ -123,7 +127,8 @@ export class MirroredLog implements FollowedLog {
     if (latest === undefined || !sameCheckpoint(latest, submitted)) {
       const timeSeconds = Math.max(0, Math.floor(this.#options.clock() / 1000));
       // SPEC tlog-mirror: "The mirror MUST retain the log's signature in the pending checkpoint."
-      if (!(await this.chain.append(latest, { ...submitted, timeSeconds }))) return undefined;
+      if (!(await this.heads.append(latest, { ...submitted, timeSeconds }))) return undefined;
+      // A crash here: the checkpoint is pending, the log has no answer and sends it again.
       this.#recent = [...this.#recent, submitted].slice(-PENDING_KEPT);
       this.#options.onEvent({ kind: 'pending', origin: this.origin, size: submitted.checkpoint.size });
     }

@@ -6,11 +6,26 @@ import { openCosignatures } from '../core/cosignature.ts';
 import { parseNote, parseSignatureLines } from '../core/note.ts';
 import { formatTilePath, tilesForSize } from '../core/tile.ts';
 import { TileReader } from '../core/tile-reader.ts';
+import type { Cosigner, Http, IndexStore } from '../log/ports.ts';
 import type { KeyedStores } from '../store/key-value.ts';
+import { openLevelStore } from '../store/level.ts';
 import { memoryStores } from '../store/memory.ts';
 import type { ProtocolAnswer } from '../witness/answer.ts';
+import { witnessCosigner } from '../witness/client.ts';
 import { formatAddCheckpoint, originHash } from '../witness/request.ts';
-import { bodyText, chunksOf, ORIGIN, TestLog, testClock, testCosigner } from '../witness/testing.ts';
+import {
+  bodyText,
+  COURT_KEYS,
+  chunksOf,
+  gather,
+  inProcessHttp,
+  ORIGIN,
+  TestLog,
+  testClock,
+  testCosigner,
+  WitnessBench,
+} from '../witness/testing.ts';
+import { mirrorCosigner } from './client.ts';
 import { formatPackage, MIRROR_INFO_TYPE, packageRanges, parseMirrorInfo } from './package.ts';
 import { Mirror } from './service.ts';
 import type { MirrorEvent } from './state.ts';
@@ -132,7 +147,7 @@ export class MirrorBench {
   /** The size of the served checkpoint; undefined before the first. */
   async servedSize(): Promise<number | undefined> {
     const answer = await this.served();
-    return answer.status === 404 ? undefined : Number(bodyText(answer).split('\n')[1]);
+    return answer.status === 404 ? undefined : sizeOf(answer);
   }
 
   /**
@@ -197,4 +212,82 @@ export function describeCases(title: string, cases: readonly MirrorCase[]): void
       });
     }
   });
+}
+
+/**
+ * A mirror's routes; notes how many packages of each upload were read, and the status.
+ * A request that carries `cut` packages or more loses its connection: the packages after, and the answer.
+ */
+export function mirrorHttp(bench: MirrorBench, uploads: string[] = [], cut = Number.POSITIVE_INFINITY): Http {
+  return inProcessHttp({
+    'POST /mirror/add-checkpoint': async (body) => bench.mirror.addCheckpoint(await gather(body)),
+    'POST /mirror/add-entries': async (body) => {
+      let parts = 0;
+      async function* counted(): AsyncGenerator<Uint8Array> {
+        for await (const part of body) {
+          if (parts++ > cut) throw new Error('connection reset');
+          yield part;
+        }
+      }
+      const answer = await bench.mirror.addEntries(counted());
+      uploads.push(`${parts - 1} packages: ${answer.status}`);
+      // Nobody hears the answer to a request that was cut off.
+      if (parts > cut) throw new Error('connection reset');
+      return answer;
+    },
+    [`GET /mirror/${originHash(ORIGIN)}/checkpoint`]: () => bench.served(),
+  });
+}
+
+/** The log's side of the mirror. */
+export function mirrorClient(http: Http, index: IndexStore = memoryStores().index('log')): Cosigner {
+  const url = 'http://arbitration-1.test/mirror';
+  return mirrorCosigner({ name: 'arbitration-1', url, keys: ARBITRATION_KEYS, logKey: LOG.signer.key, http, index });
+}
+
+/** The log's side of a court. */
+export function courtClient(bench: WitnessBench, index: IndexStore = memoryStores().index('log')): Cosigner {
+  const http = inProcessHttp({
+    'POST /witness/add-checkpoint': async (body) => bench.witness.addCheckpoint(await gather(body)),
+  });
+  const url = 'http://court-1.test/witness';
+  return witnessCosigner({ name: 'court-1', url, keys: COURT_KEYS, logKey: LOG.signer.key, http, index });
+}
+
+/** One role's part of a store that several share. */
+export function prefixed(store: KeyedStores, role: string): KeyedStores {
+  return {
+    tiles: (prefix) => store.tiles(role + prefix),
+    heads: (prefix) => store.heads(role + prefix),
+    index: (prefix) => store.index(role + prefix),
+  };
+}
+
+/** A court and a mirror on LevelDB that cosign a growing log until the process is killed, and say what they did. For kill.slow.test.ts. */
+export async function cosignForever(dir: string): Promise<never> {
+  const store = await openLevelStore(dir, (error) => {
+    throw error;
+  });
+  const court = await WitnessBench.open(prefixed(store, 'court.'));
+  const mirror = await MirrorBench.open(prefixed(store, 'mirror.'));
+  const opened = { court: sizeOf(await court.monitor()), mirror: (await mirror.servedSize()) ?? 0 };
+  console.log(`opened court ${opened.court}`);
+  console.log(`opened mirror ${opened.mirror}`);
+  const clients = {
+    court: courtClient(court, store.index('log')),
+    mirror: mirrorClient(mirrorHttp(mirror), store.index('log')),
+  };
+  const log = new TestLog();
+  for (let size = Math.max(opened.court, opened.mirror) + 1; ; size += 1 + (size % 13)) {
+    const head = await log.grow(size).head(size);
+    const cosign = async (role: 'court' | 'mirror'): Promise<void> => {
+      await clients[role].cosign(head, log.source);
+      console.log(`cosigned ${role} ${size}`);
+    };
+    await Promise.all([cosign('court'), cosign('mirror')]);
+  }
+}
+
+function sizeOf(checkpoint: ProtocolAnswer): number {
+  return checkpoint.status === 404 ? 0 : Number(bodyText(checkpoint).split('\n')[1]);
 }

@@ -65,7 +65,7 @@ describe('witness: atomicity', () => {
     expect(await race(20, withoutCompareAndSwap)).to.be.greaterThan(0);
   });
 
-  it('100 requests at once in one process: the chain only grows, every 200 is in it', async () => {
+  it('100 requests at once in one process: the heads only grow, every 200 is among them', async () => {
     const bench = await WitnessBench.open(memoryStores(), ED25519_ONLY);
     const requests = await Promise.all(
       Array.from({ length: 100 }, (_, i) => bench.log.request((i * 7) % 20, 20 + (i % 20))),
@@ -128,12 +128,12 @@ describe('witness: a crash at every effect', () => {
           .catch((error: Error) => error);
         expect(crash, `effect ${at}`).to.be.instanceOf(Error);
         const bench = await WitnessBench.open(memoryStores(disk), ED25519_ONLY);
-        const chain = await sizes(bench.stores);
+        const found = await sizes(bench.stores);
         // Persisted before answered, and signed again at the latest now.
-        for (const size of answered) expect(chain).to.include(size);
-        expect(await monitored(bench)).to.equal(chain.at(-1) ?? 0);
+        for (const size of answered) expect(found).to.include(size);
+        expect(await monitored(bench)).to.equal(found.at(-1) ?? 0);
         bench.clock.ms += 10_000;
-        const answer = await bench.follow(chain.at(-1) ?? 0, 12);
+        const answer = await bench.follow(found.at(-1) ?? 0, 12);
         expect(answer.status, bodyText(answer)).to.equal(200);
         expect(goesBack(await sizes(bench.stores))).to.equal(false);
       }
@@ -141,7 +141,7 @@ describe('witness: a crash at every effect', () => {
   });
 
   it('control: a court that answers before it persists forgets', async () => {
-    // The same crash, but on stores that only pretend to write: what was answered is not in the chain afterwards.
+    // The same crash, but on stores that only pretend to write: what was answered is not among the heads afterwards.
     const disk = new MemoryDisk();
     const real = memoryStores(disk);
     const pretending: KeyedStores = {
@@ -165,7 +165,7 @@ describe('witness: a crash at every effect', () => {
     expect(openCosignatures({ text: note.text, signatures: lines }, COURT_KEYS)).to.have.length(2);
   });
 
-  it('tells a broken chain from an empty one', async () => {
+  it('tells broken heads from none', async () => {
     const disk = new MemoryDisk();
     await memoryStores(disk).heads(originHash(ORIGIN)).create(0, utf8Encode('no time\n'));
     const failure = await WitnessBench.open(memoryStores(disk), ED25519_ONLY).catch((error: Error) => error.message);

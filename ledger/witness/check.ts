@@ -11,7 +11,7 @@ import { checkConsistency } from '../core/proof.ts';
 import { answering, orRefuse, type ProtocolAnswer, refuse, refuseAs } from './answer.ts';
 import type { WitnessEvent } from './events.ts';
 import { type AddCheckpointRequest, parseAddCheckpoint } from './request.ts';
-import type { Accepted, Head, HeadChain, Queue } from './state.ts';
+import type { Accepted, Head, Heads, Queue } from './state.ts';
 
 /** A log that a cosigner follows. */
 export interface FollowedLog {
@@ -19,15 +19,15 @@ export interface FollowedLog {
   /** The log's keys, each named like the origin. */
   readonly keys: readonly VerifierKey[];
   /** The checkpoints accepted so far. */
-  readonly chain: HeadChain;
-  /** Orders everything that reads and then writes the chain. */
+  readonly heads: Heads;
+  /** Orders everything that reads and then writes the heads. */
   readonly queue: Queue;
 }
 
 /**
  * Handles one add-checkpoint body.
  * @param logs by origin
- * @param accept runs in the log's queue, after all checks, with the head they were made against; must append the checkpoint to the chain
+ * @param accept runs in the log's queue, after all checks, with the head they were made against; must append the checkpoint to the heads
  *   and only then answer. Returns undefined when it lost the append to another process: the checks are made again.
  * @returns 400, 403, 404, 409 or 422 as the text says, or what `accept` answers
  */
@@ -44,7 +44,7 @@ export function addCheckpoint<L extends FollowedLog>(
     if (request.oldSize > submitted.checkpoint.size) refuse(400, 'the old size is larger than the checkpoint size');
     return log.queue.run(async () => {
       for (;;) {
-        const latest = await log.chain.latest();
+        const latest = await log.heads.latest();
         const latestSize = latest?.checkpoint.size ?? 0;
         // SPEC tlog-witness: the old size must match "the size of the latest checkpoint it cosigned … (or zero if it never cosigned a
         // checkpoint for that origin). If it doesn't match, the witness MUST respond with a 409 … a Content-Type of text/x.tlog.size".

@@ -8,10 +8,10 @@ import type { Signer } from '../core/signature.ts';
 import type { Clock, HeadStore, IndexStore } from '../log/ports.ts';
 import { type ProtocolAnswer, textAnswer } from './answer.ts';
 import { addCheckpoint, type FollowedLog } from './check.ts';
-import { CosignedChain } from './cosigned-chain.ts';
+import { CosignedHeads } from './cosigned-heads.ts';
 import type { WitnessEvent } from './events.ts';
 import { originHash } from './request.ts';
-import { HeadChain, Queue } from './state.ts';
+import { Heads, Queue } from './state.ts';
 import { signSubtree } from './subtree.ts';
 
 export interface WitnessOptions {
@@ -19,7 +19,7 @@ export interface WitnessOptions {
   readonly logs: readonly { readonly origin: string; readonly keys: readonly VerifierKey[] }[];
   /** The court's keys: types 0x04 and 0x06. All sign every checkpoint. */
   readonly signers: readonly Signer[];
-  /** The head chain of one log. */
+  /** The heads of one log. */
   heads(originHash: string): HeadStore;
   /** Cosigned notes for monitors, one for each log. */
   readonly cosigned: IndexStore;
@@ -28,7 +28,7 @@ export interface WitnessOptions {
 }
 
 interface WitnessedLog extends FollowedLog {
-  readonly cosigned: CosignedChain;
+  readonly cosigned: CosignedHeads;
 }
 
 /**
@@ -49,10 +49,10 @@ export class Witness {
     const self = new Witness(options);
     for (const { origin, keys } of options.logs) {
       const { signers, cosigned, clock } = options;
-      const chain = new HeadChain(options.heads(originHash(origin)));
+      const heads = new Heads(options.heads(originHash(origin)));
       const onEvent = (event: WitnessEvent) => options.onEvent(event);
-      const opened = await CosignedChain.open({ origin, chain, signers, cosigned, clock, onEvent });
-      self.#logs.set(origin, { origin, keys, chain, queue: new Queue(), cosigned: opened });
+      const opened = await CosignedHeads.open({ origin, heads, signers, cosigned, clock, onEvent });
+      self.#logs.set(origin, { origin, keys, heads, queue: new Queue(), cosigned: opened });
     }
     return self;
   }
@@ -79,7 +79,7 @@ export class Witness {
 }
 
 /** The latest cosigned note. SPEC tlog-witness: "If the witness has never cosigned a checkpoint for that log, it MUST respond with a 404". */
-export function checkpointAnswer(cosigned: CosignedChain | undefined): ProtocolAnswer {
+export function checkpointAnswer(cosigned: CosignedHeads | undefined): ProtocolAnswer {
   const note = cosigned?.note;
   return note === undefined ? textAnswer(404, 'no checkpoint\n') : textAnswer(200, note);
 }

@@ -1,8 +1,8 @@
-// What a cosigner remembers of one log: the chain of checkpoints it has accepted, which only ever grows.
+// What a cosigner remembers of one log: the checkpoints it has accepted, numbered, each checked against the one before.
 // c2sp.org/tlog-witness, "add-checkpoint": "checking the old size … and persisting the new checkpoint must be performed atomically".
 // What may follow what is checked in check.ts.
 
-import { decimal, utf8Decode, utf8Encode } from '../core/bytes.ts';
+import { decimal, equal, utf8Decode, utf8Encode } from '../core/bytes.ts';
 import { type Checkpoint, formatCheckpoint, parseCheckpoint } from '../core/checkpoint.ts';
 import { parseNote } from '../core/note.ts';
 import type { HeadStore } from '../log/ports.ts';
@@ -19,13 +19,13 @@ export interface Remembered extends Accepted {
   readonly timeSeconds: number;
 }
 
-/** One link of the chain. */
+/** A remembered checkpoint and its number. */
 export interface Head extends Remembered {
   readonly number: number;
 }
 
 /** The checkpoints of one log, each on top of the one it was checked against. */
-export class HeadChain {
+export class Heads {
   readonly #store: HeadStore;
 
   constructor(store: HeadStore) {
@@ -45,7 +45,7 @@ export class HeadChain {
     const heads = [latest];
     for (let number = latest.number - 1; number >= 0 && heads.length < count; number--) {
       const bytes = await this.#store.get(number);
-      if (bytes === undefined) throw new Error(`invariant: head ${number} is missing from a chain without holes`);
+      if (bytes === undefined) throw new Error(`invariant: head ${number} is missing among heads without holes`);
       heads.push({ number, ...parseRemembered(bytes) });
     }
     return heads.reverse();
@@ -64,6 +64,12 @@ export class HeadChain {
 /** Whether both are signed notes of one checkpoint text, extension lines included. */
 export function sameCheckpoint(a: Accepted, b: Accepted): boolean {
   return formatCheckpoint(a.checkpoint) === formatCheckpoint(b.checkpoint);
+}
+
+/** Whether the later checkpoint can be at or after the earlier one, as far as sizes and roots tell. */
+export function follows(earlier: Checkpoint, later: Checkpoint | undefined): boolean {
+  if (later === undefined || later.size < earlier.size) return false;
+  return later.size > earlier.size || equal(later.root, earlier.root);
 }
 
 /** A line with the time in seconds, then the signed note. */

@@ -62,7 +62,7 @@ describe('witness: cosignatures', () => {
     expect(await bench.stores.heads(originHash(ORIGIN)).latest()).to.equal(undefined);
   });
 
-  it('cosigns the same checkpoint with a fresh time, without a new link; within one second not even a signature', async () => {
+  it('cosigns the same checkpoint with a fresh time, without a new head; within one second not even a signature', async () => {
     const bench = await WitnessBench.open();
     const first = bodyText(await bench.follow(0, 5));
     expect(bodyText(await bench.follow(5, 5))).to.equal(first);

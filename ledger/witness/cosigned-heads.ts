@@ -3,8 +3,6 @@
 // cosignature that has left this process is always backed by a checkpoint that survives a crash.
 // Whether a checkpoint may be cosigned is decided before, in check.ts or by the mirror.
 
-import { equal } from '../core/bytes.ts';
-import type { Checkpoint } from '../core/checkpoint.ts';
 import { cosign, openCosignatures } from '../core/cosignature.ts';
 import { formatNote, formatSignatureLine, isSignedBy, type NoteSignature, parseNote } from '../core/note.ts';
 import type { Signer } from '../core/signature.ts';
@@ -13,9 +11,10 @@ import type { WitnessEvent } from './events.ts';
 import { originHash } from './request.ts';
 import {
   type Accepted,
+  follows,
   formatRemembered,
   type Head,
-  type HeadChain,
+  type Heads,
   parseRemembered,
   type Remembered,
   sameCheckpoint,
@@ -24,16 +23,16 @@ import {
 /** What one cosigner needs to cosign the checkpoints of one log. */
 export interface CosigningOptions {
   readonly origin: string;
-  readonly chain: HeadChain;
+  readonly heads: Heads;
   readonly signers: readonly Signer[];
-  /** Cosigned notes under their origin hash; can be made again from the chain. */
+  /** Cosigned notes under their origin hash; can be made again from the heads. */
   readonly cosigned: IndexStore;
   readonly clock: Clock;
   readonly onEvent: (event: WitnessEvent) => void;
 }
 
 /** The cosigned checkpoints of one log. Calls of `cosign` for one log must not overlap: the caller runs them in the log's queue. */
-export class CosignedChain {
+export class CosignedHeads {
   readonly #options: CosigningOptions;
   /** The latest note with our cosignatures, as stored. */
   #latest: Remembered | undefined;
@@ -43,13 +42,13 @@ export class CosignedChain {
   }
 
   /**
-   * Opens the chain and finishes what a crash left: a checkpoint that was persisted but not yet signed is signed now.
-   * @throws Error when the stored note is ahead of the chain: the head store went back, and signing could equivocate
+   * Opens the heads and finishes what a crash left: a checkpoint that was persisted but not yet signed is signed now.
+   * @throws Error when the stored note is ahead of the heads: the head store went back, and signing could equivocate
    */
-  static async open(options: CosigningOptions): Promise<CosignedChain> {
-    const self = new CosignedChain(options);
+  static async open(options: CosigningOptions): Promise<CosignedHeads> {
+    const self = new CosignedHeads(options);
     const bytes = await options.cosigned.get(originHash(options.origin));
-    const latest = await options.chain.latest();
+    const latest = await options.heads.latest();
     self.#latest = bytes === undefined ? undefined : parseRemembered(bytes);
     if (self.#latest !== undefined && !follows(self.#latest.checkpoint, latest?.checkpoint)) {
       throw new Error(`invariant: the heads of ${options.origin} went back behind a published cosignature`);
@@ -77,8 +76,8 @@ export class CosignedChain {
     // The same checkpoint again within one second would get the same cosignatures: replays cost neither space nor signing.
     if (published !== undefined && this.#latest?.timeSeconds === timeSeconds) return published;
     // SPEC tlog-witness: "The witness MUST persist the new checkpoint before responding."
-    // A checkpoint that is already the latest is persisted; to sign it anew needs no new link.
-    if (!known && !(await this.#options.chain.append(latest, { ...next, timeSeconds }))) return undefined;
+    // A checkpoint that is already the latest is persisted; to sign it anew needs no new head.
+    if (!known && !(await this.#options.heads.append(latest, { ...next, timeSeconds }))) return undefined;
     // A crash here: persisted, not signed, not answered. `open` signs it, and the log asks again.
     return this.#sign(next, timeSeconds);
   }
@@ -121,10 +120,4 @@ export class CosignedChain {
     if (present < previous) onEvent({ kind: 'clock-behind', origin, behindSeconds: previous - present });
     return Math.max(present, previous);
   }
-}
-
-/** Whether the latest head can be at or after what was published. */
-function follows(published: Checkpoint, latest: Checkpoint | undefined): boolean {
-  if (latest === undefined || latest.size < published.size) return false;
-  return latest.size > published.size || equal(latest.root, published.root);
 }
