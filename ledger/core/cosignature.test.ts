@@ -83,7 +83,7 @@ describe('cosignature', () => {
     const later = await cosign(checkpoint, TIME + 9n, ed25519);
     const strangers = [
       { ...line, name: 'court-2.example', signature: flipped(line.signature, 20) },
-      { ...line, keyId: line.keyId ^ 1, signature: Uint8Array.of(1) },
+      { ...line, keyId: (line.keyId ^ 1) >>> 0, signature: Uint8Array.of(1) },
     ];
     const opened = openCosignatures(noteWith(...strangers, line, later), keys);
     expect(opened.map(({ timeSeconds }) => timeSeconds)).to.deep.equal([TIME]);

@@ -214,7 +214,7 @@ describe('opening a note', () => {
     const stranger = { ...line, signature: flipped(line.signature, 0) };
     const sharing = [
       { ...stranger, name: 'stranger.example' },
-      { ...stranger, keyId: line.keyId ^ 1 },
+      { ...stranger, keyId: (line.keyId ^ 1) >>> 0 },
     ];
     expect(openNote({ text, signatures: [...sharing, line] }, [log.key])).to.deep.equal([line]);
     expect(verdict(() => openNote({ text, signatures: sharing }, [log.key]))).to.equal('note-not-signed');
