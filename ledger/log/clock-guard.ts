@@ -1,13 +1,15 @@
-// The clock, trusted only forwards: after it has gone back nothing is sealed until it has caught up, and somebody is told.
+// The clock, trusted only forwards: after it has gone back nothing is accepted or sealed until it has caught up, and somebody is told.
 
 import type { LogEvent } from './events.ts';
+import { CLOCK_POLL_MS } from './limits.ts';
 import type { Clock } from './ports.ts';
 
 export class ClockGuard {
   readonly #clock: Clock;
   readonly #onEvent: (event: LogEvent) => void;
   #lastMs: number;
-  #back = false;
+  /** Runs while the clock is back. Only it ends that state: else one of two calls in a row could be refused and the next accepted. */
+  #poll: ReturnType<typeof setInterval> | undefined;
 
   /** @param lastMs the latest time on the ledger, milliseconds since the epoch */
   constructor(clock: Clock, lastMs: number, onEvent: (event: LogEvent) => void) {
@@ -21,20 +23,27 @@ export class ClockGuard {
    * @param usedMs the latest time in use that is not on the ledger yet
    */
   now(usedMs: number): number | undefined {
+    if (this.#poll !== undefined) return undefined;
     const nowMs = this.#clock();
     const lastMs = Math.max(this.#lastMs, usedMs);
-    const back = nowMs < lastMs;
-    if (back !== this.#back) {
-      this.#back = back;
-      this.#onEvent(
-        back ? { kind: 'clock-back', severity: 'alarm', nowMs, lastMs } : { kind: 'clock-caught-up', severity: 'info' },
-      );
-    }
-    return back ? undefined : nowMs;
+    if (nowMs >= lastMs) return nowMs;
+    this.#onEvent({ kind: 'clock-back', severity: 'alarm', nowMs, lastMs });
+    this.#poll = setInterval(() => {
+      if (this.#clock() < lastMs) return;
+      this.close();
+      this.#onEvent({ kind: 'clock-caught-up', severity: 'info' });
+    }, CLOCK_POLL_MS);
+    return undefined;
   }
 
   /** A time is on the ledger. */
   advance(ms: number): void {
     this.#lastMs = Math.max(this.#lastMs, ms);
+  }
+
+  /** Stops looking at the clock. */
+  close(): void {
+    clearInterval(this.#poll);
+    this.#poll = undefined;
   }
 }

@@ -61,6 +61,7 @@ export class Log {
   private constructor(parts: Parts) {
     this.#parts = parts;
     this.#done = parts.failStop.guard(this.#run());
+    void parts.failStop.end.then(() => this.#closeParts());
   }
 
   /**
@@ -78,8 +79,8 @@ export class Log {
     onEvent({ kind: 'recovered', severity: 'info', size: tip.tree.range.size, reapplied });
     const reader = new Reader(tiles, () => sequencer.head?.checkpoint.size ?? 0);
     const failStop = new FailStop(options.fatal);
-    const pool = new Pool(tip.receivedMs);
     const clock = new ClockGuard(options.clock, Math.max(tip.sealedMs, tip.receivedMs), onEvent);
+    const pool = new Pool(clock, tip.receivedMs);
     const onHead = (head: SignedHead) => publisher.offer(head);
     const sequencer = new Sequencer({ ...options, pool, clock, failStop, onHead }, tip);
     const own = tip.head === undefined ? undefined : { head: tip.head, reader: reader.at(tip.head.checkpoint) };
@@ -96,12 +97,9 @@ export class Log {
    * @throws LogError pushback | sealed | received-decreases | closed | stopped; LedgerError entry-malformed | entry-newer-format
    */
   async append(entry: Uint8Array): Promise<number> {
-    const { failStop, clock, pool } = this.#parts;
+    const { failStop, pool } = this.#parts;
     if (failStop.stopped) throw new LogError('stopped', 'the log has stopped');
-    const nowMs = clock.now(pool.newestReceivedMs);
-    if (nowMs === undefined)
-      throw new LogError('sealed', 'the clock has gone back: nothing is sealed until it has caught up');
-    return pool.add(entry, nowMs);
+    return pool.add(entry);
   }
 
   /** The latest head. @throws LogError not-published before the first */
@@ -140,9 +138,13 @@ export class Log {
 
   /** Ends after the commit in flight. Entries that still wait are refused with LogError closed. */
   async close(): Promise<void> {
-    const { pool, sequencer, publisher, question, failStop } = this.#parts;
-    for (const part of [sequencer, pool, publisher, question]) part.close();
-    await Promise.race([this.#done, failStop.end]);
+    this.#closeParts();
+    await Promise.race([this.#done, this.#parts.failStop.end]);
+  }
+
+  #closeParts(): void {
+    const { pool, sequencer, publisher, question, clock } = this.#parts;
+    for (const part of [sequencer, pool, publisher, question, clock]) part.close();
   }
 
   async #run(): Promise<void> {
