@@ -3,7 +3,7 @@
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
-import { hexDecode, hexEncode, utf8Encode } from '../ledger/core/bytes.ts';
+import { hexEncode, utf8Encode } from '../ledger/core/bytes.ts';
 import { formatCheckpoint } from '../ledger/core/checkpoint.ts';
 import { cosign } from '../ledger/core/cosignature.ts';
 import { formatEntry } from '../ledger/core/entry.ts';
@@ -117,9 +117,13 @@ export function proofBytes(proof: TlogProof): Uint8Array {
   return utf8Encode(formatTlogProof(proof));
 }
 
-/** Bytes of hex that is known to be right. */
-export function fromHex(hex: string): Uint8Array {
-  const bytes = hexDecode(hex);
-  if (bytes === undefined) throw new Error(`invariant: ${hex} is hex`);
-  return bytes;
+/** The code a call throws, or undefined when it throws nothing. Anything but a coded error goes through. */
+export function codeOf(call: () => unknown): string | undefined {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+    throw error;
+  }
 }
