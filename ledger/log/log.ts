@@ -120,7 +120,7 @@ export class Log {
   }
 
   /**
-   * Proof that the entry is under the published checkpoint.
+   * Proof that the entry is under the published checkpoint; carries the entry as its extra data, so that it stands alone.
    * @throws LogError not-published; LedgerError or StoreError when the stored tiles are not those of the tree
    */
   async proof(index: number): Promise<TlogProof> {
@@ -128,7 +128,10 @@ export class Log {
     if (published === undefined || index >= published.checkpoint.size) {
       throw new LogError('not-published', `entry ${index} is under no published checkpoint yet`);
     }
-    return { index, proof: await this.#readerOf(published).inclusionProof(index), checkpoint: published.note };
+    const reader = this.#readerOf(published);
+    const [proof, [entry]] = await Promise.all([reader.inclusionProof(index), reader.entries(index, index + 1)]);
+    if (entry === undefined) throw new Error('invariant: a leaf under the published checkpoint has an entry');
+    return { extra: entry, index, proof, checkpoint: published.note };
   }
 
   /** A tile or bundle at the width asked for; undefined when the integrated tree is not that wide. @throws StoreError */
