@@ -5,8 +5,8 @@
 
 import { type PdfDict, PdfScanner, type PdfValue } from './pdf-objects.ts';
 
-/** Most objects in one file: a certificate of 10,000 files has about 400,000. */
-export const PDF_OBJECTS_MAX = 1_000_000;
+/** Most objects in one file. A certificate has some 250, one that lists all files its pages can list some 5,000. */
+export const PDF_OBJECTS_MAX = 100_000;
 
 export interface PdfObject {
   readonly value: PdfValue;

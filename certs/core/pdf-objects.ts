@@ -13,8 +13,8 @@ export const PDF_NAME_BYTES_MAX = 127;
 
 /** Longest string, in bytes: a signature placeholder, and everything else, fits. */
 export const PDF_STRING_BYTES_MAX = 65_536;
-/** Most objects of all kinds, nested ones included. A certificate of 10,000 files stays below it; memory follows from it. */
-export const PDF_VALUES_MAX = 3_000_000;
+/** Most values, nested ones included. A certificate that lists all files its pages can list has about 50,000. */
+export const PDF_VALUES_MAX = 500_000;
 
 export type PdfDict = ReadonlyMap<string, PdfValue>;
 

@@ -45,9 +45,11 @@ export function readCertificatePdf(bytes: Uint8Array): CertificatePdf {
   try {
     return read(bytes);
   } catch (error) {
-    if (error instanceof CertError && isEncrypted(bytes)) {
-      throw new CertError('pdf-encrypted', 'PDF: the file is encrypted', { cause: error });
-    }
+    if (!(error instanceof CertError)) throw error;
+    if (isEncrypted(bytes)) throw new CertError('pdf-encrypted', 'PDF: the file is encrypted', { cause: error });
+    const lacking = PARTS.filter((text) => placeOf(bytes, text) < 0);
+    if (lacking.length > 0)
+      throw new CertError('pdf-not-ours', `PDF: it lacks ${lacking.join(', ')}`, { cause: error });
     throw error;
   }
 }
@@ -162,15 +164,27 @@ function refuse(why: string): never {
   throw new CertError('pdf-not-ours', `PDF: ${why}`);
 }
 
+/** What a certificate has and other PDFs do not: to say of somebody else's PDF what it lacks. */
+const PARTS = ['/SubFilter /ETSI.CAdES.detached', ...ATTACHMENT_NAMES];
+
 /** Whether a refused file says it is encrypted: `/Encrypt` and a reference, as every trailer of an encrypted file has it. */
 function isEncrypted(bytes: Uint8Array): boolean {
-  for (let at = bytes.indexOf(0x2f); at >= 0; at = bytes.indexOf(0x2f, at + 1)) {
+  for (let at = placeOf(bytes, '/Encrypt '); at >= 0; at = placeOf(bytes, '/Encrypt ', at + 1)) {
     const after = bytes[at + '/Encrypt '.length] ?? 0;
-    if (holdsAt(bytes, at, '/Encrypt ') && after >= 0x30 && after <= 0x39) return true;
+    if (after >= 0x30 && after <= 0x39) return true;
   }
   return false;
 }
 
+/** Offset of the first place where this ASCII text stands, -1 when there is none. */
+function placeOf(bytes: Uint8Array, text: string, from = 0): number {
+  const first = text.charCodeAt(0);
+  let at = bytes.indexOf(first, from);
+  while (at >= 0 && !holdsAt(bytes, at, text)) at = bytes.indexOf(first, at + 1);
+  return at;
+}
+
 function holdsAt(bytes: Uint8Array, at: number, text: string): boolean {
-  return [...text].every((c, i) => bytes[at + i] === c.charCodeAt(0));
+  for (let i = 0; i < text.length; i += 1) if (bytes[at + i] !== text.charCodeAt(i)) return false;
+  return true;
 }
