@@ -46,6 +46,7 @@ export class Certifier {
   #free = ISSUERS;
   #turns: (() => void)[] = [];
   #closed = false;
+  #released = false;
 
   constructor(options: CertifierOptions) {
     this.#options = options;
@@ -108,11 +109,17 @@ export class Certifier {
       this.#waitersOf(id).add(resolve);
     });
     // Asked after the waiter is in place: a certificate that is stored in between is seen by one of the two.
-    if ((await this.#options.store.certificate(id)) !== undefined) done();
+    if (this.#released || (await this.#options.store.certificate(id)) !== undefined) done();
     await certified;
     clearTimeout(timer);
     this.#waiters.get(id)?.delete(done);
     if (this.#waiters.get(id)?.size === 0) this.#waiters.delete(id);
+  }
+
+  /** Ends every wait, now and from now on. */
+  releaseWaiting(): void {
+    this.#released = true;
+    for (const waiters of this.#waiters.values()) for (const resolve of waiters) resolve();
   }
 
   /** Begins nothing new and waits for what is being made. */

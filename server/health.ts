@@ -4,8 +4,8 @@
  * lately counts as away. Asks and remembers; stops nothing: the ledger itself waits for its quorum.
  */
 import { evaluatePolicy, type Policy } from '../ledger/core/policy.ts';
+import { witnessesUnder } from '../ledger/log/policy-members.ts';
 import type { Cosigner } from '../ledger/log/ports.ts';
-import { witnessesOf } from '../verifier/core/trust.ts';
 import { type GroupView, groupsOf, type Message, shortage } from './http/deposit-view.ts';
 
 /** How often every cosigner is asked, in ms. */
@@ -64,8 +64,8 @@ export class Readiness {
 
   state(): ReadyState {
     const { policy, publishedSize } = this.#options;
-    const witnesses = [...this.#answering].flatMap((member) => witnessesOf(policy, member));
-    const quorum = evaluatePolicy(policy, new Set(witnesses));
+    const witnesses = [...this.#answering].flatMap((member) => witnessesUnder(policy, member));
+    const quorum = evaluatePolicy(policy, new Set(witnesses.map(({ name }) => name)));
     const groups = groupsOf(policy, quorum);
     const published = publishedSize();
     const ready = published !== undefined && quorum.satisfied && !this.#sealed;

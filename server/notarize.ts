@@ -69,6 +69,13 @@ export interface NotaryOptions {
   readonly fatal: (error: Error) => never;
 }
 
+/** Sizes of trees that the ledger has told of since the start. */
+interface LedgerSizes {
+  head: number;
+  /** The largest that anybody has cosigned: tells whose quorum `ledger.quorum()` is. */
+  cosigned: number;
+}
+
 export class Notary {
   readonly store: DepositStore;
   readonly ledger: Log;
@@ -76,13 +83,13 @@ export class Notary {
   readonly #options: NotaryOptions;
   readonly #feeder: Feeder;
   readonly #committer: Committer;
-  /** Largest tree that anybody has cosigned since the start: tells whose quorum `ledger.quorum()` is. */
-  #cosignedSize = 0;
+  readonly #seen: LedgerSizes;
 
-  private constructor(options: NotaryOptions, store: DepositStore, ledger: Log, latestId: string | undefined) {
+  private constructor(options: NotaryOptions, store: DepositStore, ledger: Log, seen: LedgerSizes, latestId?: string) {
     this.#options = options;
     this.store = store;
     this.ledger = ledger;
+    this.#seen = seen;
     const { blobs, clock, facts, issue, log, fatal } = options;
     this.certifier = new Certifier({
       store,
@@ -116,16 +123,17 @@ export class Notary {
     const deleted = await deleteOrphans(options.blobs, store);
     if (deleted > 0) options.log('info', 'orphans-deleted', { count: deleted });
     let notary: Notary | undefined;
+    const seen: LedgerSizes = { head: 0, cosigned: 0 };
     const ledger = await options.openLog({
       onSequenced: (first, entries) => store.sequenced(first, entries),
       onPublished: () => notary?.certifier.published(),
       onEvent: (event) => {
-        if (notary !== undefined && event.kind === 'cosigned')
-          notary.#cosignedSize = Math.max(notary.#cosignedSize, event.size);
+        if (event.kind === 'head' || event.kind === 'recovered') seen.head = event.size;
+        if (event.kind === 'cosigned') seen.cosigned = Math.max(seen.cosigned, event.size);
         options.onLedgerEvent(event);
       },
     });
-    notary = new Notary(options, store, ledger, await store.latestId());
+    notary = new Notary(options, store, ledger, seen, await store.latestId());
     await notary.#resume();
     return notary;
   }
@@ -168,7 +176,7 @@ export class Notary {
     if (index === undefined) return { state: 'pending', index, quorum };
     if (index >= this.ledger.head().checkpoint.size) return { state: 'sequenced', index, quorum };
     // A satisfied quorum may still be that of an older head, which does not cover this deposit.
-    return { state: quorum.satisfied && index < this.#cosignedSize ? 'cosigned' : 'integrated', index, quorum };
+    return { state: quorum.satisfied && index < this.#seen.cosigned ? 'cosigned' : 'integrated', index, quorum };
   }
 
   /** The signed promise for a deposit. The same bytes each time. */
@@ -179,6 +187,11 @@ export class Notary {
   /** Deposits the ledger has not integrated, for metrics. */
   get outstanding(): number {
     return this.#feeder.outstanding;
+  }
+
+  /** Entries under the newest signed head. */
+  get headSize(): number {
+    return this.#seen.head;
   }
 
   /** Finishes what was taken in; what the ledger has not sequenced by then is fed at the next start. */

@@ -36,7 +36,6 @@ export type RefusalCode =
   | 'name-too-long'
   | 'name-invalid'
   | 'digest-mismatch'
-  | 'text-unrenderable'
   // what is asked for
   | 'deposit-not-found'
   | 'file-not-found'

@@ -3,8 +3,8 @@
  * everything else is ours: logged with its message, answered with a text that says nothing of it.
  */
 import type { Context, Middleware } from 'koa';
-import { CertError } from '../../certs/core/errors.ts';
 import { LogError } from '../../ledger/log/errors.ts';
+import { StoreError } from '../../ledger/log/ports.ts';
 import type { EventLog } from '../logging.ts';
 import { Refusal } from '../refusal.ts';
 import { problemOf } from './problem.ts';
@@ -12,11 +12,14 @@ import { problemOf } from './problem.ts';
 /** The refusal that an error amounts to. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  if (error instanceof CertError && error.code === 'text-unrenderable')
-    return new Refusal('text-unrenderable', {}, { cause: error });
   if (error instanceof LogError && error.code === 'not-published')
     return new Refusal('not-published', {}, { cause: error });
+  if (error instanceof StoreError && isFull(error.cause)) return new Refusal('storage-full', {}, { cause: error });
   return new Refusal('internal', {}, { cause: error });
+}
+
+function isFull(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
 }
 
 /** Writes a refusal as the answer of this request. */

@@ -1,12 +1,10 @@
 /** What the routes may use: the notary and the facts around it. Opened by roles/platform.ts, passed in, never global. */
-import type { Declared } from '../../certs/core/record.ts';
 import type { Policy } from '../../ledger/core/policy.ts';
 import type { BlobStore } from '../../ledger/log/ports.ts';
 import type { Authenticator } from '../auth.ts';
 import type { Readiness } from '../health.ts';
 import type { Limits } from '../intake/limits.ts';
 import type { DiskSpace } from '../intake/space.ts';
-import type { SubmittedFile } from '../intake/submission.ts';
 import type { EventLog } from '../logging.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Notary } from '../notarize.ts';
@@ -21,9 +19,4 @@ export interface Platform {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly log: EventLog;
-  /**
-   * Refuses what a certificate could never print, while the submitter can still change it.
-   * @throws CertError text-unrenderable
-   */
-  readonly checkText: (declared: Declared, files: readonly SubmittedFile[]) => void;
 }

@@ -154,11 +154,6 @@ const PROBLEMS: Readonly<Record<RefusalCode, ProblemText>> = {
     '收到的文件与声明的摘要、名称、大小或数量不一致，未保存任何内容。请核对文件后重新提交。',
     'What came is not what was stated: a digest, name, size or the number of files differs; nothing was kept. Check the files and send them again.',
   ),
-  'text-unrenderable': row(
-    422,
-    '文件名或声明中有证书无法印出的字符。请改写后重新提交。',
-    'A file name or the declaration holds a character that a certificate cannot print. Rewrite it and send it again.',
-  ),
   'deposit-not-found': row(
     404,
     '没有这个存证编号，或它不属于当前令牌。',

@@ -57,9 +57,8 @@ async function post(platform: Platform, ctx: Context, party: Party): Promise<voi
 type Common = Pick<Submission, 'party' | 'mode' | 'transport' | 'idempotencyKey'>;
 type Taken = Awaited<ReturnType<Platform['notary']['submit']>>;
 
-async function takeDigests({ notary, limits, checkText }: Platform, ctx: Context, common: Common): Promise<Taken> {
+async function takeDigests({ notary, limits }: Platform, ctx: Context, common: Common): Promise<Taken> {
   const { declared, files } = parseDigestDeposit(await readBody(ctx, limits.jsonBytesMax));
-  checkText(declared, files);
   return notary.submit({ ...common, how: 'digest', declared, files });
 }
 
@@ -83,7 +82,7 @@ async function takeUpload(platform: Platform, ctx: Context, common: Common): Pro
 }
 
 async function receive(
-  { limits, checkText }: Platform,
+  { limits }: Platform,
   ctx: Context,
   evidence: Evidence,
   common: Common,
@@ -98,6 +97,5 @@ async function receive(
   });
   const { declared, files: stated } = json === undefined ? EMPTY_DECLARATION : parseDeclaration(json);
   if (stated !== undefined) checkStated(stated, files);
-  checkText(declared, files);
   return { ...common, how: 'upload', declared, files };
 }

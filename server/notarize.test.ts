@@ -1,0 +1,231 @@
+/** The case from bytes to certificate: its states, its order, and every crash on the way. Real ledger, real courts, memory disks. */
+import { expect } from 'chai';
+import { World } from '../ledger/log/testing.ts';
+import { MemoryDisk } from '../ledger/store/memory.ts';
+import { ORIGIN, testSigner } from '../ledger/witness/testing.ts';
+import type { Deposit } from './intake/deposit-store.ts';
+import { openReceipt } from './intake/receipt.ts';
+import { Refusal } from './refusal.ts';
+import {
+  countEffects,
+  crashAndRecover,
+  digests,
+  expectKept,
+  type Life,
+  live,
+  PARTY,
+  until,
+  upload,
+} from './testing.ts';
+
+const codeOf = (attempt: Promise<unknown>): Promise<string> =>
+  attempt.then(
+    () => 'taken',
+    (error) => (error instanceof Refusal ? error.code : Promise.reject(error)),
+  );
+
+describe('server/notarize', () => {
+  const lives: Life[] = [];
+  const begin = async (...args: Parameters<typeof live>): Promise<Life> => {
+    const life = await live(...args);
+    lives.push(life);
+    return life;
+  };
+  afterEach(async () => {
+    for (const { notary } of lives.splice(0)) await notary.close();
+  });
+
+  const certified =
+    ({ notary }: Life, id: string) =>
+    async (): Promise<boolean> =>
+      (await notary.standing(id)).state === 'certified';
+
+  it('takes bytes, and certifies them by itself', async () => {
+    const world = new World();
+    const disk = new MemoryDisk();
+    const life = await begin(world, disk);
+    const deposit = await upload(life.notary, 'evidence');
+    await until(certified(life, deposit.id));
+    const { notary } = life;
+    expect((await notary.standing(deposit.id)).index).to.equal(0);
+    expect(Buffer.from(disk.blobs.get(deposit.blob ?? '') ?? []).toString()).to.equal('evidence');
+    await expectKept(disk, notary, [deposit]);
+  });
+
+  it('promises what it will keep: the receipt names the entry and a deadline, the same bytes each time', async () => {
+    const world = new World();
+    const { notary } = await begin(world, new MemoryDisk());
+    const deposit = await upload(notary, 'evidence');
+    const receipt = await notary.receipt(deposit);
+    expect(await notary.receipt(deposit)).to.equal(receipt);
+    const opened = openReceipt(receipt, testSigner(`${ORIGIN}/receipt`, 0x01).key);
+    expect(opened.entry).to.include({ id: deposit.id, received: deposit.received, commitment: deposit.commitment });
+    expect(Date.parse(opened.deadline) - Date.parse(deposit.received)).to.equal(24 * 60 * 60 * 1000);
+    const forged = receipt.replace(deposit.received, new Date(0).toISOString());
+    expect(() => openReceipt(forged, testSigner(`${ORIGIN}/receipt`, 0x01).key)).to.throw('');
+  });
+
+  it('stays integrated and says who is missing while too few courts answer, then certifies by itself', async () => {
+    const world = new World({ courts: 4, needed: 3 });
+    const life = await begin(world, new MemoryDisk());
+    const { notary } = life;
+    await until(() => notary.ledger.published() !== undefined);
+    for (const court of world.courts.slice(0, 2)) court.down = true;
+    const { id } = await upload(notary, 'evidence');
+    await until(async () => (await notary.standing(id)).state === 'integrated');
+    await until(() => notary.ledger.quorum().groups.at(-1)?.satisfiedMembers.length === 2);
+    const { state, quorum } = await notary.standing(id);
+    expect(state).to.equal('integrated');
+    expect(quorum.groups.at(-1)).to.deep.include({ name: 'courts', needed: 3, satisfied: false });
+    expect(await codeOf(notary.certifier.certificate(id))).to.equal('not-published');
+    for (const court of world.courts) court.down = false;
+    await until(certified(life, id));
+  });
+
+  it('never shows a state that goes back', async () => {
+    const order = ['pending', 'sequenced', 'integrated', 'cosigned', 'published', 'certified'];
+    const life = await begin(new World({ courts: 2, needed: 2 }), new MemoryDisk());
+    const { notary } = life;
+    const reached = new Map<string, number>();
+    let last = '';
+    for (let i = 0; i < 20; i += 1) {
+      last = (await upload(notary, `evidence ${i}`)).id;
+      reached.set(last, 0);
+    }
+    await until(async () => {
+      for (const [id, before] of reached) {
+        const now = order.indexOf((await notary.standing(id)).state);
+        expect(now, order[before]).to.be.at.least(before);
+        reached.set(id, now);
+      }
+      return [...reached.values()].every((now) => order[now] === 'certified');
+    });
+  });
+
+  it('keeps the order of receipt on the ledger, whatever comes at once', async () => {
+    const world = new World();
+    const disk = new MemoryDisk();
+    const life = await begin(world, disk);
+    const all = await Promise.all(Array.from({ length: 300 }, (_, i) => life.notary.submit(digests(`file ${i}`))));
+    const ids = all.map(({ deposit }) => deposit.id);
+    expect([...ids].sort()).to.deep.equal(ids);
+    await until(() => life.notary.certifier.owed === 0);
+    await expectKept(
+      disk,
+      life.notary,
+      all.map(({ deposit }) => deposit),
+    );
+  });
+
+  it('takes nothing while the clock is behind, and says so', async () => {
+    const world = new World();
+    const { notary } = await begin(world, new MemoryDisk());
+    await upload(notary, 'before');
+    world.clock.ms -= 1;
+    expect(await codeOf(notary.submit(digests('behind')))).to.equal('clock-behind');
+    world.clock.ms += 2;
+    expect(await codeOf(notary.submit(digests('after')))).to.equal('taken');
+  });
+
+  it('makes one deposit of one key, also when two ask at once, and refuses other content under it', async () => {
+    const { notary } = await begin(new World(), new MemoryDisk());
+    const keyed = (name: string, party = PARTY) => notary.submit(digests(name, { idempotencyKey: 'k', party }));
+    const answers = await Promise.all([keyed('a'), keyed('a'), keyed('a')]);
+    expect(new Set(answers.map(({ deposit }) => deposit.id)).size).to.equal(1);
+    expect(answers.map(({ replayed }) => replayed)).to.deep.equal([false, true, true]);
+    expect((await keyed('a')).deposit).to.deep.equal(answers[0].deposit);
+    expect(await codeOf(keyed('b'))).to.equal('idempotency-key-reused');
+    expect((await keyed('b', { ...PARTY, party: 'other' })).replayed).to.equal(false);
+  });
+
+  it('pushes back when too much is outstanding, and takes again when there is room', async () => {
+    const world = new World();
+    const { notary } = await begin(world, new MemoryDisk());
+    const answers = await Promise.all(
+      Array.from({ length: 4200 }, (_, i) => codeOf(notary.submit(digests(`f${i}`, { mode: 'batch' })))),
+    );
+    expect(answers.filter((code) => code === 'taken')).to.have.length(4096);
+    expect(answers.filter((code) => code === 'pushback')).to.have.length(104);
+    await until(() => notary.outstanding < 4096);
+    expect(await codeOf(notary.submit(digests('later')))).to.equal('taken');
+  });
+
+  it('certifies what a batch brought only when it is asked for, once', async () => {
+    let made = 0;
+    const issue = async () => Buffer.from(`certificate ${++made}`);
+    const life = await begin(new World(), new MemoryDisk(), { issue });
+    const { notary } = life;
+    const { deposit } = await notary.submit(digests('a', { mode: 'batch' }));
+    await until(async () => (await notary.standing(deposit.id)).state === 'published');
+    expect(notary.certifier.owed).to.equal(0);
+    const both = await Promise.all([
+      notary.certifier.certificate(deposit.id),
+      notary.certifier.certificate(deposit.id),
+    ]);
+    expect(both[0]).to.deep.equal(both[1]);
+    expect(made).to.equal(1);
+    expect((await notary.standing(deposit.id)).state).to.equal('certified');
+  });
+
+  it('tries a certificate again until it can be made, and holds up nobody else', async () => {
+    let failing = true;
+    const issue: NonNullable<Parameters<typeof live>[2]>['issue'] = async (record) => {
+      if (failing && JSON.stringify(record).includes('stubborn')) throw new Error('no timestamp service answered');
+      return Buffer.from('certificate');
+    };
+    const life = await begin(new World(), new MemoryDisk(), { issue });
+    const stubborn = await upload(life.notary, 'stubborn');
+    const other = await upload(life.notary, 'other');
+    await until(certified(life, other.id));
+    expect((await life.notary.standing(stubborn.id)).state).to.equal('published');
+    expect(await codeOf(life.notary.certifier.certificate(stubborn.id))).to.equal('certificate-unavailable');
+    failing = false;
+    await until(certified(life, stubborn.id));
+  });
+
+  it('ends every wait for a certificate when it is asked to stop', async () => {
+    const world = new World({ courts: 1, needed: 1 });
+    const { notary } = await begin(world, new MemoryDisk());
+    for (const court of world.courts) court.down = true;
+    const { id } = await upload(notary, 'evidence');
+    const waiting = notary.certifier.waitCertified(id, 60_000);
+    notary.certifier.releaseWaiting();
+    await waiting;
+    await notary.certifier.waitCertified(id, 60_000);
+  });
+
+  it('takes up after a stop what it had taken in before', async () => {
+    const world = new World();
+    const disk = new MemoryDisk();
+    for (const court of world.courts) court.down = true;
+    const first = await live(world, disk);
+    const taken: Deposit[] = [];
+    for (const name of ['a', 'b', 'c']) taken.push(await upload(first.notary, name));
+    const cut = first.notary.evidence();
+    await cut.add(bytes('never finished'));
+    await cut.commit();
+    await first.notary.close();
+    for (const court of world.courts) court.down = false;
+    world.clock.ms += 1;
+    const second = await begin(world, disk);
+    await until(() => second.notary.certifier.owed === 0);
+    await expectKept(disk, second.notary, taken);
+  });
+
+  async function* bytes(text: string): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(text);
+  }
+});
+
+/** Every one is tried in notarize.slow.test.ts. */
+const STRIDE = 17;
+
+describe('server/notarize under faults', () => {
+  it('keeps every promise when an effect fails, with or without having happened', async () => {
+    const effects = await countEffects();
+    expect(effects).to.be.above(100);
+    for (let at = 0; at < effects; at += STRIDE) {
+      for (const happened of [false, true]) await crashAndRecover({ at, happened });
+    }
+  });
+});
