@@ -3,15 +3,16 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { equal } from '../ledger/core/bytes.ts';
+import { readCertificatePdf } from '../certs/core/pdf-read.ts';
+import { equal, utf8Encode } from '../ledger/core/bytes.ts';
 import { PRINT_MEMORY, runProgram } from './cli/testing.ts';
 import type { Report } from './core/report.ts';
 import { changeByte, mutate, randomOf } from './core/testing.ts';
 import { verify } from './core/verify.ts';
 import { createConsortium, inputFor, SMALL, type TestCertificate, type TestConsortium } from './testing.ts';
 
-/** Bytes changed in one test: enough tests to see where one fails, few enough to read. */
-const CHUNKS = 16;
+/** Tests over which the bytes of the certificate are spread. */
+const PARTS = 16;
 const MUTANTS = 20_000;
 
 describe('verifier, the long way', () => {
@@ -22,18 +23,30 @@ describe('verifier, the long way', () => {
     certificate = await consortium.certify();
   });
 
-  const check = (pdf: Uint8Array): Promise<Report> =>
-    verify({ ...inputFor(consortium, certificate), certificate: pdf });
+  const check = (pdf: Uint8Array, trust = consortium.trustBytes): Promise<Report> =>
+    verify({ ...inputFor(consortium, certificate), certificate: pdf, trust });
 
-  for (let chunk = 0; chunk < CHUNKS; chunk += 1) {
-    it(`finds every byte changed inconsistent, part ${chunk + 1} of ${CHUNKS}`, async () => {
+  /** Changes every byte in turn. @param trust a bundle, or none: what was altered is altered whoever is believed */
+  async function changeAll(from: number, to: number, trust: Uint8Array): Promise<void> {
+    const random = randomOf(from);
+    for (let at = from; at < to; at += 1) {
+      const { outcome, reason } = await check(changeByte(certificate.pdf, at, random), trust);
+      if (outcome !== 'inconsistent') expect.fail(`byte ${at}: ${outcome}, ${reason?.code}`);
+    }
+  }
+
+  it('finds every byte of the signature changed inconsistent', async () => {
+    const [, start, end] = readCertificatePdf(certificate.pdf).signatureByteRange;
+    await changeAll(start, end, consortium.trustBytes);
+  });
+
+  for (let part = 0; part < PARTS; part += 1) {
+    it(`finds every byte changed inconsistent, even without a trust bundle: part ${part + 1} of ${PARTS}`, async () => {
       const { pdf } = certificate;
-      const random = randomOf(chunk);
-      const [from, to] = [chunk, chunk + 1].map((n) => Math.floor((pdf.length * n) / CHUNKS)) as [number, number];
-      for (let at = from; at < to; at += 1) {
-        const report = await check(changeByte(pdf, at, random));
-        if (report.outcome !== 'inconsistent') expect.fail(`byte ${at}: ${report.outcome}, ${report.reason?.code}`);
-      }
+      const [, start, end] = readCertificatePdf(pdf).signatureByteRange;
+      const [from, to] = [part, part + 1].map((n) => Math.floor((pdf.length * n) / PARTS)) as [number, number];
+      await changeAll(from, Math.min(to, start), utf8Encode('{}'));
+      await changeAll(Math.max(from, end), Math.max(to, end), utf8Encode('{}'));
     });
   }
 
