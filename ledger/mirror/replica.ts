@@ -66,8 +66,9 @@ export class Replica {
   /**
    * Saves authenticated entries of one bundle durably; those that are there already are only compared.
    * @param range its start is at most the next entry
+   * @param hashes leaf hashes of the whole bundle up to the end of the range, as they were proven
    */
-  async save(range: PackageRange, entries: readonly Uint8Array[]): Promise<void> {
+  async save(range: PackageRange, entries: readonly Uint8Array[], hashes: readonly Hash[]): Promise<void> {
     const { bundleStart, start, end } = range;
     if (start > this.#nextEntry) throw new Error('invariant: entries are saved without a gap');
     const held = await this.held(bundleStart, Math.max(bundleStart, Math.min(this.#nextEntry, end)));
@@ -77,7 +78,7 @@ export class Replica {
     if (!same) throw new Error('invariant: entries proven consistent with one log are equal');
     if (end <= this.#nextEntry) return;
     const tile = this.#bundle(bundleStart, end);
-    await this.#putBundle(tile, [...held, ...entries.slice(again.length)]);
+    await this.#putBundle(tile, [...held, ...entries.slice(again.length)], hashes);
     // A crash here: a full bundle is found by `open`; a partial one is put again, with the same bytes.
     this.#nextEntry = end;
   }
@@ -91,7 +92,9 @@ export class Replica {
     for (const tile of newTiles(this.#size, size)) {
       if (tile.level === 'entries') {
         // Full bundles and their hashes were saved with their package; the last one may be held wider, or not at all as wide.
-        if (tile.width < TILE_WIDTH) await this.#putBundle(tile, await this.held(tile.index * TILE_WIDTH, size));
+        if (tile.width === TILE_WIDTH) continue;
+        const entries = await this.held(tile.index * TILE_WIDTH, size);
+        await this.#putBundle(tile, entries, entries.map(leafHash));
       } else if (tile.level > 0) {
         batch.set(formatTilePath(tile), await this.#widen(tile, batch));
       }
@@ -136,10 +139,10 @@ export class Replica {
   }
 
   /** A bundle together with the hashes of its entries. */
-  async #putBundle(tile: Tile, entries: readonly Uint8Array[]): Promise<void> {
+  async #putBundle(tile: Tile, entries: readonly Uint8Array[], hashes: readonly Hash[]): Promise<void> {
     await this.#tiles.put([
       [formatTilePath(tile), formatBundle(entries)],
-      [formatTilePath({ ...tile, level: 0 }), concat(...entries.map(leafHash))],
+      [formatTilePath({ ...tile, level: 0 }), concat(...hashes)],
     ]);
   }
 

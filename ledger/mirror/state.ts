@@ -160,10 +160,10 @@ export class MirroredLog implements FollowedLog {
       const before = await this.#replica.held(bundleStart, start);
       // SPEC tlog-mirror: "it reconstructs the subtree hash based on the received entries and entries already in the log. It then verifies
       // the subtree consistency proof using this hash and the checkpoint at `upload_end`. If this verification process fails … 422".
-      const hash = treeRoot([...before, ...entries].map((entry) => leafHash(entry)));
+      const hashes = [...before, ...entries].map(leafHash);
       const { size, root } = target.checkpoint;
-      orRefuse(422, () => checkSubtreeConsistency(proof, bundleStart, end, size, hash, root));
-      await this.#replica.save(range, entries);
+      orRefuse(422, () => checkSubtreeConsistency(proof, bundleStart, end, size, treeRoot(hashes), root));
+      await this.#replica.save(range, entries, hashes);
       this.#options.onEvent({ kind: 'entries', origin: this.origin, nextEntry: this.#replica.nextEntry });
     });
   }
