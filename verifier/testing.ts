@@ -11,7 +11,7 @@ import type { FilePart, RecordMember, ShownRecord } from '../certs/core/record.t
 import { formatRecord } from '../certs/core/record.ts';
 import { buildRecord, showFiles } from '../certs/issue/record-builder.ts';
 import { signPdf } from '../certs/issue/sign.ts';
-import { makePki, makeTsa, tokenFor, VALIDITY } from '../certs/issue/testing.ts';
+import { makePki, makeTsa, type TestPki, tokenFor, VALIDITY } from '../certs/issue/testing.ts';
 import { nodeFonts } from '../certs/render/fonts-node.ts';
 import { type RenderedPdf, renderCertificate } from '../certs/render/render.ts';
 import { concat, hexEncode, utf8Encode } from '../ledger/core/bytes.ts';
@@ -76,6 +76,7 @@ export interface TestConsortium {
   readonly trust: TrustBundle;
   readonly trustBytes: Uint8Array;
   readonly witnesses: ReadonlyMap<string, Signer>;
+  readonly pki: TestPki;
   certify(options?: DepositOptions): Promise<TestCertificate>;
   /**
    * What a lying platform can issue: really signed and stamped, drawn from `certificate`, but with another attached file.
@@ -184,6 +185,7 @@ export async function createConsortium(name = 'test', size = DEMO): Promise<Test
     trust,
     trustBytes: utf8Encode(JSON.stringify(trust)),
     witnesses,
+    pki,
     certify,
     splice: (certificate, name, bytes) => {
       const old = name === 'record.json' ? certificate.recordBytes : certificate.proofBytes;
