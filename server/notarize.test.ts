@@ -4,6 +4,7 @@ import { World } from '../ledger/log/testing.ts';
 import { MemoryDisk } from '../ledger/store/memory.ts';
 import { ORIGIN, testSigner } from '../ledger/witness/testing.ts';
 import type { Deposit } from './intake/deposit-store.ts';
+import { DEFAULT_LIMITS } from './intake/limits.ts';
 import { openReceipt } from './intake/receipt.ts';
 import { Refusal } from './refusal.ts';
 import {
@@ -106,7 +107,7 @@ describe('server/notarize', () => {
     const world = new World();
     const disk = new MemoryDisk();
     const life = await begin(world, disk);
-    const all = await Promise.all(Array.from({ length: 300 }, (_, i) => life.notary.submit(digests(`file ${i}`))));
+    const all = await Promise.all(Array.from({ length: 100 }, (_, i) => life.notary.submit(digests(`file ${i}`))));
     const ids = all.map(({ deposit }) => deposit.id);
     expect([...ids].sort()).to.deep.equal(ids);
     await until(() => life.notary.certifier.owed === 0);
@@ -139,15 +140,13 @@ describe('server/notarize', () => {
   });
 
   it('pushes back when too much is outstanding, and takes again when there is room', async () => {
-    const world = new World();
-    const { notary } = await begin(world, new MemoryDisk());
-    const answers = await Promise.all(
-      Array.from({ length: 4200 }, (_, i) => codeOf(notary.submit(digests(`f${i}`, { mode: 'batch' })))),
-    );
-    expect(answers.filter((code) => code === 'taken')).to.have.length(4096);
-    expect(answers.filter((code) => code === 'pushback')).to.have.length(104);
-    await until(() => notary.outstanding < 4096);
-    expect(await codeOf(notary.submit(digests('later')))).to.equal('taken');
+    const limits = { ...DEFAULT_LIMITS, outstandingMax: 10 };
+    const { notary } = await begin(new World(), new MemoryDisk(), { limits });
+    const take = (i: number): Promise<string> => codeOf(notary.submit(digests(`f${i}`)));
+    const answers = await Promise.all(Array.from({ length: 15 }, (_, i) => take(i)));
+    expect(answers).to.deep.equal([...Array(10).fill('taken'), ...Array(5).fill('pushback')]);
+    await until(() => notary.outstanding < 10);
+    expect(await take(15)).to.equal('taken');
   });
 
   it('certifies what a batch brought only when it is asked for, once', async () => {
@@ -218,7 +217,7 @@ describe('server/notarize', () => {
 });
 
 /** Every one is tried in notarize.slow.test.ts. */
-const STRIDE = 17;
+const STRIDE = 31;
 
 describe('server/notarize under faults', () => {
   it('keeps every promise when an effect fails, with or without having happened', async () => {

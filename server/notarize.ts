@@ -90,7 +90,7 @@ export class Notary {
     this.store = store;
     this.ledger = ledger;
     this.#seen = seen;
-    const { blobs, clock, facts, issue, log, fatal } = options;
+    const { blobs, clock, facts, issue, limits, log, fatal } = options;
     this.certifier = new Certifier({
       store,
       blobs,
@@ -113,6 +113,7 @@ export class Notary {
         if (mode === 'single') this.certifier.owe(id, undefined);
         log('info', 'deposit-pending', { id });
       },
+      outstandingMax: limits.outstandingMax,
       fatal,
     });
   }

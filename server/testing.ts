@@ -180,11 +180,15 @@ async function liveOnce(world: World, disk: MemoryDisk, faults: FaultPlan, taken
     const deposit = await Promise.race([upload(life.notary, name), life.fatal]).catch((error) => error);
     if (!(deposit instanceof Error)) taken.push(deposit);
   };
+  let over = false;
+  life.fatal.then(() => {
+    over = true;
+  });
   const work = async (): Promise<void> => {
     await take('first');
     await take('second');
     await Promise.all(['third', 'fourth', 'fifth'].map(take));
-    await until(() => life.notary.certifier.owed === 0);
+    await until(() => over || life.notary.certifier.owed === 0);
   };
   await Promise.race([work(), life.fatal]);
   await Promise.race([life.notary.close(), life.fatal]);

@@ -8,7 +8,6 @@ import { Refusal } from '../refusal.ts';
 import { type Deposit, type DepositStore, entryOf, idempotencyKey, type NewDeposit } from './deposit-store.ts';
 import type { Feeder } from './feeder.ts';
 import type { IdSequence } from './ids.ts';
-import { OUTSTANDING_MAX } from './limits.ts';
 import { contentSha256, type Submission } from './submission.ts';
 
 /** Deposits of one durable write: bounds how long the first of them waits for the last. */
@@ -28,6 +27,8 @@ export interface CommitterOptions {
   readonly build: (submission: Submission, id: string, received: string) => { record: Uint8Array; commitment: string };
   /** The deposit is durable; called in received order, before the ledger sees its entry. */
   readonly onPending: (deposit: Deposit) => void;
+  /** Deposits taken in and not yet integrated; more are refused. */
+  readonly outstandingMax: number;
   readonly fatal: (error: Error) => never;
 }
 
@@ -55,7 +56,8 @@ export class Committer {
    */
   async submit(submission: Submission): Promise<Taken> {
     if (this.#closed) throw new Refusal('stopping');
-    if (this.#queue.length + this.#options.feeder.outstanding >= OUTSTANDING_MAX) throw new Refusal('pushback');
+    if (this.#queue.length + this.#options.feeder.outstanding >= this.#options.outstandingMax)
+      throw new Refusal('pushback');
     return new Promise((resolve, reject) => {
       this.#queue.push({ submission, resolve, reject });
       this.#running ??= this.#run();

@@ -14,8 +14,6 @@ export const DECLARED_CHARACTERS_MAX = STATEMENT_CHARACTERS_MAX;
 export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 255;
 /** Lines of one batch. */
 export const BATCH_LINES_MAX = 10_000;
-/** Deposits that are taken in but not yet sequenced; more are refused with `pushback`. */
-export const OUTSTANDING_MAX = 4096;
 /** Longest `Prefer: wait`, in seconds. */
 export const WAIT_SECONDS_MAX = 60;
 /** Deposits shown by one lookup. */
@@ -23,7 +21,7 @@ export const LOOKUP_MAX = 100;
 /** The receipt's promise: on the ledger within this time of `received`. */
 export const RECEIPT_DEADLINE_MS = 24 * 60 * 60 * 1000;
 
-/** What an operator may set. Bytes. */
+/** What an operator may set. */
 export interface Limits {
   readonly fileBytesMax: number;
   /** All files of one deposit together. */
@@ -32,6 +30,8 @@ export interface Limits {
   readonly jsonBytesMax: number;
   /** A whole batch. */
   readonly batchBytesMax: number;
+  /** Deposits that are taken in but not yet sequenced; more are refused with `pushback`. */
+  readonly outstandingMax: number;
   /** Share of the data volume that must stay free, 0..1; below it nothing is taken in. */
   readonly freeShareMin: number;
 }
@@ -44,5 +44,6 @@ export const DEFAULT_LIMITS: Limits = {
   depositBytesMax: 64 * 1024 * MIB,
   jsonBytesMax: MIB,
   batchBytesMax: 64 * MIB,
+  outstandingMax: 4096,
   freeShareMin: 0.05,
 };
