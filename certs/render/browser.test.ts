@@ -1,18 +1,13 @@
 // The renderer as a browser runs it: bundled for one, without anything of Node, and the same bytes.
 
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { createContext, runInContext } from 'node:vm';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import { hexEncode } from '../../ledger/core/bytes.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
 import { proofBytes, sampleFile, sampleProof, sampleRecord } from '../testing.ts';
-import { FONT_FILES, type FontName } from './fonts.ts';
-import { nodeFonts } from './fonts-node.ts';
+import { nodeFonts, readFontFile } from './fonts-node.ts';
 import { type RenderInput, renderCertificate } from './render.ts';
-
-const { resolve } = createRequire(import.meta.url);
 
 async function bundle(): Promise<string> {
   const contents = `
@@ -53,11 +48,10 @@ describe('certs/render in a browser', () => {
       encode: (text: string) => new TextEncoder().encode(text),
       decoder: (label: string, options: object) => new TextDecoder(label, options),
     };
-    const read = (name: FontName) => readFileSync(resolve(FONT_FILES[name].path));
-    const context = createContext({ outer, input, read, atob, URL });
+    const context = createContext({ outer, input, read: readFontFile, atob, URL });
     runInContext(PLATFORM, context);
     runInContext(await bundle(), context);
     const there: Uint8Array = await runInContext('draw(input, read)', context);
     expect(hexEncode(sha256(new Uint8Array(there)))).to.equal(hexEncode(sha256(here.bytes)));
-  });
+  }).timeout(120_000);
 });

@@ -134,14 +134,14 @@ function drawStatement(sheet: Sheet, facts: Facts): void {
     platformEn: header.platform.nameEn || header.platform.name,
     received: received.beijing,
     receivedUtc: received.utc,
-    files: header.files,
+    files: grouped(header.files),
     entry: grouped(facts.index),
     courts: cosigned.filter(({ kind }) => kind === 'court').length,
     arbitration: cosigned.filter(({ kind }) => kind === 'arbitration').length,
   });
   const blocks = [plain(statement.zh, look.LEAD), ...english(statement.en, look.LEAD_EN, 4)];
   if (facts.partial) {
-    const partial = PHRASES.partial(facts.files.length, header.files);
+    const partial = PHRASES.partial(grouped(facts.files.length), grouped(header.files));
     blocks.push(plain(partial.zh, look.LEAD_BOLD, 6), ...english(partial.en, look.LEAD_EN));
   }
   sheet.paragraph(blocks, { panel: look.PANEL, padding: 10, x: 14, width: look.WIDTH - 26 });

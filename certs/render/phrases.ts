@@ -15,13 +15,15 @@ export interface Statement {
   /** Beijing time and UTC. */
   readonly received: string;
   readonly receivedUtc: string;
-  readonly files: number;
+  /** Grouped. */
+  readonly files: string;
   readonly entry: string;
   readonly courts: number;
   readonly arbitration: number;
 }
 
-const plural = (count: number, noun: string, nouns = `${noun}s`): string => `${count} ${count === 1 ? noun : nouns}`;
+const plural = (count: number | string, noun: string, nouns = `${noun}s`): string =>
+  `${count} ${String(count) === '1' ? noun : nouns}`;
 
 export const PHRASES = {
   title: { zh: '电子数据存证证书', en: 'Certificate of Deposit of Electronic Data' },
@@ -35,7 +37,7 @@ export const PHRASES = {
     zh: `本证书载明：“${o.platform}”于北京时间 ${o.received} 接收的 ${o.files} 个文件${o.how === 'upload' ? '，其' : '的'}摘要所形成的承诺值，已写入下述账本第 ${o.entry} 号条目（即“上链”），并由下列 ${o.courts} 家法院、${o.arbitration} 家仲裁机构签名见证。经技术核验一致的，可以据此判断文件自上链时间起未经篡改。`,
     en: `This certificate states that a commitment to the digests of ${plural(o.files, 'file')}, ${o.how === 'upload' ? '' : 'the digests being '}received by ${o.platformEn} at ${o.receivedUtc} UTC, is entry ${o.entry} of the ledger named below, and that ${plural(o.courts, 'court')} and ${plural(o.arbitration, 'arbitration body', 'arbitration bodies')} cosigned that ledger at the times shown. If verification finds them consistent, the files have not been altered since that entry.`,
   }),
-  partial: (shown: number, total: number): Phrase => ({
+  partial: (shown: string, total: string): Phrase => ({
     zh: `部分出示：本证书仅出示 ${total} 个文件中的 ${shown} 个；其余未予披露，其数量与内容由同一承诺值固定。`,
     en: `Partial showing: this certificate shows ${shown} of ${total} files. The others are not disclosed; the same commitment fixes their number and content.`,
   }),

@@ -1,0 +1,70 @@
+// Reads the text back from a rendered certificate, through the fonts' own ToUnicode tables, as a viewer does when one copies.
+// Knows only files made by document.ts. Only tests import it.
+
+import { inflateSync } from 'node:zlib';
+
+/** The text of each page, one line for each line drawn. */
+export function pageTexts(pdf: Uint8Array): string[] {
+  const file = Buffer.from(pdf).toString('latin1');
+  const fonts = new Map<string, Map<string, string>>();
+  const pages: string[] = [];
+  for (const [, contents, resources] of file.matchAll(
+    /\/Type \/Page\n[\s\S]*?\/Contents (\d+) 0 R\n\/Resources (\d+) 0 R/g,
+  )) {
+    for (const [, name, number] of objectText(file, resources).matchAll(/\/(F\d+) (\d+) 0 R/g)) {
+      fonts.set(String(name), toUnicode(file, String(number)));
+    }
+    pages.push(textOf(stream(file, contents), fonts));
+  }
+  return pages;
+}
+
+/** Every font program is embedded and no glyph of it is the one for missing characters. */
+export function usedGlyphCodes(pdf: Uint8Array): Set<string> {
+  const file = Buffer.from(pdf).toString('latin1');
+  const codes = new Set<string>();
+  for (const [, contents] of file.matchAll(/\/Type \/Page\n[\s\S]*?\/Contents (\d+) 0 R/g)) {
+    for (const [, hex] of stream(file, contents).matchAll(/<([0-9a-f]+)>/g)) {
+      for (const code of String(hex).match(/.{4}/g) ?? []) codes.add(code);
+    }
+  }
+  return codes;
+}
+
+function textOf(operators: string, fonts: ReadonlyMap<string, Map<string, string>>): string {
+  let text = '';
+  let font: Map<string, string> | undefined;
+  for (const [token, name, hex] of operators.matchAll(/BT|\/(F\d+) [\d.]+ Tf|<([0-9a-f]+)>/g)) {
+    if (token === 'BT') text += '\n';
+    else if (name !== undefined) font = fonts.get(name);
+    else for (const code of String(hex).match(/.{4}/g) ?? []) text += font?.get(code) ?? '\ufffd';
+  }
+  return text.slice(1);
+}
+
+function toUnicode(file: string, fontNumber: string): Map<string, string> {
+  const [, number] = /\/ToUnicode (\d+) 0 R/.exec(objectText(file, fontNumber)) ?? [];
+  const map = new Map<string, string>();
+  for (const [, first, list] of stream(file, number).matchAll(/<([0-9a-f]{4})> <[0-9a-f]{4}> \[([^\]]*)\]/g)) {
+    for (const [i, [, units]] of [...String(list).matchAll(/<([^>]*)>/g)].entries()) {
+      const code = (Number.parseInt(String(first), 16) + i).toString(16).padStart(4, '0');
+      const text = String(units)
+        .split(' ')
+        .filter((unit) => unit !== '');
+      map.set(code, text.map((unit) => String.fromCharCode(Number.parseInt(unit, 16))).join(''));
+    }
+  }
+  return map;
+}
+
+function objectText(file: string, number: string | undefined): string {
+  const start = file.indexOf(`\n${number} 0 obj\n`);
+  return file.slice(start, file.indexOf('endobj', start));
+}
+
+function stream(file: string, number: string | undefined): string {
+  const object = objectText(file, number);
+  const start = file.indexOf(object) + object.indexOf('stream\n') + 'stream\n'.length;
+  const [, length] = /\/Length (\d+)/.exec(object) ?? [];
+  return inflateSync(Buffer.from(file.slice(start, start + Number(length)), 'latin1')).toString('latin1');
+}
