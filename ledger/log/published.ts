@@ -2,7 +2,7 @@
 
 import { equal } from '../core/bytes.ts';
 import { type Checkpoint, openCheckpoint } from '../core/checkpoint.ts';
-import { formatNote, openNote, parseNote, type VerifierKey } from '../core/note.ts';
+import { formatNote, isSignedBy, parseNote, type VerifierKey } from '../core/note.ts';
 import type { Policy, QuorumState } from '../core/policy.ts';
 import { rangeRoot } from '../core/range.ts';
 import type { TileReader } from '../core/tile-reader.ts';
@@ -41,7 +41,8 @@ export async function loadPublished(
   if (!equal(rangeRoot(await own.reader.range(checkpoint.size)), checkpoint.root)) {
     throw new LogError('fork', `the published checkpoint of size ${checkpoint.size} is not that of our tree`);
   }
-  const logSigned = formatNote({ text: note.text, signatures: openNote(note, [logKey]) });
+  const signatures = note.signatures.filter((line) => isSignedBy(line, logKey));
+  const logSigned = formatNote({ text: note.text, signatures });
   const round = new Round({ note: logSigned, checkpoint }, policy);
   round.restore(note);
   return round.quorum.satisfied ? { note: round.note, checkpoint, quorum: round.quorum } : undefined;

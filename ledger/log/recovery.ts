@@ -5,7 +5,7 @@
 
 import { equal } from '../core/bytes.ts';
 import { type Checkpoint, openCheckpoint } from '../core/checkpoint.ts';
-import { TILE_WIDTH } from '../core/limits.ts';
+import { HASH_BYTES, TILE_WIDTH } from '../core/limits.ts';
 import { parseNote, type VerifierKey } from '../core/note.ts';
 import { EMPTY_RANGE } from '../core/range.ts';
 import { formatTilePath, type Tile } from '../core/tile.ts';
@@ -130,6 +130,9 @@ async function readTree(tiles: TileStore, head: Checkpoint): Promise<{ tree: Tre
   for (const tile of edgeTiles(head.size)) {
     const bytes = await tiles.get(formatTilePath(tile));
     if (bytes === undefined) throw new LogError('state-inconsistent', `${formatTilePath(tile)} is missing`);
+    if (tile.level !== 'entries' && bytes.length !== tile.width * HASH_BYTES) {
+      throw new LogError('state-inconsistent', `${formatTilePath(tile)} has ${bytes.length} bytes`);
+    }
     edge.set(tile.level, bytes);
   }
   if (!equal(edgeRoot(head.size, edge), head.root)) {

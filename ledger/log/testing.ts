@@ -4,7 +4,7 @@
 import { expect } from 'chai';
 import { parseBundle } from '../core/bundle.ts';
 import { concat, equal, hexEncode, utf8Encode } from '../core/bytes.ts';
-import { openCheckpoint } from '../core/checkpoint.ts';
+import { parseCheckpoint } from '../core/checkpoint.ts';
 import { formatEntry } from '../core/entry.ts';
 import { leafHash, sha256 } from '../core/hash.ts';
 import { formatVkey, parseNote } from '../core/note.ts';
@@ -90,8 +90,8 @@ export class World {
   readonly policy: Policy;
   /** What onSequenced told the owner, by index: hex of the entry. */
   readonly sequenced = new Map<number, string>();
-  /** Entries that the log acknowledged, by index: hex of the entry. */
-  readonly acknowledged = new Map<number, string>();
+  /** What the log acknowledged: index, and hex of the entry. */
+  readonly acknowledged: [index: number, entry: string][] = [];
   readonly #shape: Shape;
   #entries = 0;
 
@@ -109,7 +109,7 @@ export class World {
     world.clock.ms = this.clock.ms;
     world.#entries = this.#entries;
     for (const [index, entry] of this.sequenced) world.sequenced.set(index, entry);
-    for (const [index, entry] of this.acknowledged) world.acknowledged.set(index, entry);
+    world.acknowledged.push(...this.acknowledged);
     for (const [i, court] of this.courts.entries()) {
       for (const [key, value] of court.disk.values) world.courts[i]?.disk.values.set(key, value);
     }
@@ -201,7 +201,7 @@ export async function start(
   });
   const append = async (entry = world.entry()) => {
     const index = await Promise.race([log.append(entry), fatal.then(() => undefined)]);
-    if (index !== undefined) world.acknowledged.set(index, hexEncode(entry));
+    if (index !== undefined) world.acknowledged.push([index, hexEncode(entry)]);
     return index;
   };
   return { log, events, published, fatal, append };
@@ -246,7 +246,7 @@ export async function expectSound(world: World, stores: KeyedStores): Promise<vo
     const bytes = await heads.get(number);
     if (bytes === undefined) break;
     const record = parseHeadRecord(bytes);
-    const checkpoint = openCheckpoint(parseNote(record.note), [world.signer.key]);
+    const checkpoint = parseCheckpoint(parseNote(record.note).text);
     expect(equal(checkpoint.root, rootOf(checkpoint.size)), `head ${number}`).to.equal(true);
     expect(record.previous).to.deep.equal(previous === undefined ? undefined : recordHash(previous));
     previous = bytes;
@@ -254,7 +254,7 @@ export async function expectSound(world: World, stores: KeyedStores): Promise<vo
   for (const cosigner of world.cosigners()) {
     const note = await cosigner.latest();
     if (note === undefined) continue;
-    const checkpoint = openCheckpoint(parseNote(note), [world.signer.key]);
+    const checkpoint = parseCheckpoint(parseNote(note).text);
     expect(checkpoint.size).to.be.at.most(size);
     expect(equal(checkpoint.root, rootOf(checkpoint.size)), `what ${cosigner.name} cosigned`).to.equal(true);
   }
