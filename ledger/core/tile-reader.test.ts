@@ -116,7 +116,12 @@ describe('tile reader', () => {
     expect(await verdictOf(() => reader.leaf(600))).to.equal('proof-malformed');
     expect(await verdictOf(() => reader.inclusionProof(0, 601))).to.equal('proof-malformed');
     expect(await verdictOf(() => reader.consistencyProof(601, 602))).to.equal('proof-malformed');
-    expect(await verdictOf(() => reader.range(601))).to.equal('proof-malformed');
+    // An empty proof too is about trees that the head commits to.
+    for (const read of [() => reader.consistencyProof(0, 601), () => reader.consistencyProof(700, 700)]) {
+      expect(await verdictOf(read)).to.equal('proof-malformed');
+    }
+    for (const size of [601, -1, 0.5, Number.POSITIVE_INFINITY])
+      expect(await verdictOf(() => reader.range(size))).to.equal('proof-malformed');
   });
 
   it('refuses a tile with any byte changed', async () => {

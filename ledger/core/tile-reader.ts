@@ -55,9 +55,7 @@ export class TileReader {
 
   /** Root of the subtree [lo, hi), which need not be a node of the tree. */
   async subtree(lo: number, hi: number): Promise<Hash> {
-    if (!isSubtree(lo, hi) || hi > this.#head.size) {
-      throw new LedgerError('proof-malformed', `no subtree [${lo}, ${hi}) in a tree of size ${this.#head.size}`);
-    }
+    this.#requireSubtree(lo, hi);
     return foldRoots(await Promise.all(fullSubtrees(lo, hi).map((full) => this.#node(full))));
   }
 
@@ -84,26 +82,35 @@ export class TileReader {
 
   /** Inclusion proof of a leaf in the tree's first `size` leaves, by default all. */
   async inclusionProof(index: number, size: number = this.#head.size): Promise<Hash[]> {
+    this.#requireSubtree(0, size);
     return this.#roots(inclusionSubtrees(index, size));
   }
 
   /** Consistency proof from `oldSize` to `newSize`, by default the head's. */
   async consistencyProof(oldSize: number, newSize: number = this.#head.size): Promise<Hash[]> {
+    this.#requireSubtree(0, newSize);
     return this.#roots(consistencySubtrees(oldSize, newSize));
   }
 
   /** Subtree consistency proof from [lo, hi) to the tree's first `size` leaves, by default all. */
   async subtreeProof(lo: number, hi: number, size: number = this.#head.size): Promise<Hash[]> {
+    this.#requireSubtree(0, size);
     return this.#roots(subtreeConsistencySubtrees(lo, hi, size));
   }
 
   /** Compact range of the tree's first `size` leaves. */
   async range(size: number): Promise<CompactRange> {
+    this.#requireSubtree(0, size);
     return { size, hashes: await this.#roots(fullSubtrees(0, size)) };
   }
 
   #roots(subtrees: readonly Subtree[]): Promise<Hash[]> {
     return Promise.all(subtrees.map(({ lo, hi }) => this.subtree(lo, hi)));
+  }
+
+  #requireSubtree(lo: number, hi: number): void {
+    if (isSubtree(lo, hi) && hi <= this.#head.size) return;
+    throw new LedgerError('proof-malformed', `no subtree [${lo}, ${hi}) in a tree of size ${this.#head.size}`);
   }
 
   /** Root of a full subtree: a node inside one tile. */
