@@ -56,6 +56,9 @@ export interface DepositOptions {
   readonly stampMs?: number;
   /** More signature lines for the checkpoint, in front of the cosignatures. */
   readonly lines?: (checkpoint: Checkpoint) => Promise<NoteSignature[]>;
+  /** What the entry says otherwise than the record, and the log that the record names otherwise than the checkpoint. */
+  readonly entry?: Partial<DepositEntry>;
+  readonly origin?: string;
   /** Place in the tree and size of the tree. */
   readonly index?: number;
   readonly treeSize?: number;
@@ -158,7 +161,7 @@ export async function createConsortium(name = 'test', size = DEMO): Promise<Test
   const certify = async (options: DepositOptions = {}): Promise<TestCertificate> => {
     const { files = FILES } = options;
     const built = buildRecord({
-      ...depositFacts(origin, trust, witnesses),
+      ...depositFacts(options.origin ?? origin, trust, witnesses),
       id: options.id ?? DEPOSIT_ID,
       files: files.map(fileFacts),
       salts: (count) => Array.from({ length: count }, (_, part) => sha256(utf8Encode(`${name} salt ${part}`))),
@@ -170,7 +173,8 @@ export async function createConsortium(name = 'test', size = DEMO): Promise<Test
       id: options.id ?? DEPOSIT_ID,
       received: new Date(RECEIVED_MS).toISOString(),
       commitment: hexEncode(built.commitment),
-    } satisfies DepositEntry);
+      ...options.entry,
+    });
     const proof = await prove(entry, origin, log, witnesses, options);
     const [recordBytes, proofBytes] = [formatRecord(record), utf8Encode(formatTlogProof(proof))];
     const pdf = await sign(await draw({ recordBytes, proofBytes }), options.stampMs);

@@ -2,8 +2,7 @@
 // Online Litigation Rules, who could forge it, what it does not prove, the checks, and the foot.
 // Only words: layout is the caller's. Names and texts from records are passed through raw; the caller makes them safe to show.
 
-import type { Facts, StatedId } from './facts.ts';
-import { STATED_17, STATED_18 } from './facts.ts';
+import { type FactMember, type Facts, STATED_17, STATED_18, type StatedId } from './facts.ts';
 import { CHECKS, CODES, type Lang, OUTCOMES, STATUSES, type Text } from './messages.ts';
 import type { CheckStatus, Report, Warning } from './report.ts';
 import type { MemberKind } from './trust.ts';
@@ -204,14 +203,7 @@ function who({ members, needed, ledger }: Facts, lang: Lang): Section {
       ...(needed.arbitration.members > 0
         ? [`${pick(lang, '仲裁机构', 'Arbitration bodies')}: ${short('arbitration')}`]
         : []),
-      ...members.map(
-        (each) =>
-          `${each.time === undefined ? '[ ]' : '[√]'} ${pick(lang, each.name, each.nameEn)} · ${each.keyName} · ${
-            each.time === undefined
-              ? pick(lang, '未联署', 'has not cosigned')
-              : `${moment(each.time, lang)} · ${each.algorithms.join(' + ')}`
-          }`,
-      ),
+      ...members.map((member) => memberText(member, lang)),
       pick(
         lang,
         `账本 ${ledger.origin}：第 ${ledger.index} 条，账本长度 ${ledger.treeSize}，根哈希 ${ledger.rootHash}`,
@@ -219,6 +211,14 @@ function who({ members, needed, ledger }: Facts, lang: Lang): Section {
       ),
     ],
   };
+}
+
+function memberText({ name, nameEn, keyName, algorithms, time }: FactMember, lang: Lang): string {
+  const who = `${time === undefined ? '[ ]' : '[√]'} ${pick(lang, name, nameEn)} · ${keyName}`;
+  if (time !== undefined) return `${who} · ${moment(time, lang)} · ${algorithms.join(' + ')}`;
+  return algorithms.length === 0
+    ? `${who} · ${pick(lang, '未联署', 'has not cosigned')}`
+    : `${who} · ${pick(lang, '不计入：签名不全，或其时间不合理', 'does not count: not with all its keys, or at an impossible time')}`;
 }
 
 function open({ stated }: Facts, lang: Lang): Section {

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { base64Encode, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { cosign } from '../../ledger/core/cosignature.ts';
 import { formatNote, parseNote } from '../../ledger/core/note.ts';
+import { formatTlogProof } from '../../ledger/core/tlog-proof.ts';
 import {
   createConsortium,
   type DepositOptions,
@@ -14,6 +15,8 @@ import {
   type TestCertificate,
   type TestConsortium,
 } from '../testing.ts';
+import { readProof } from './check-ledger.ts';
+import { VerifierError } from './errors.ts';
 import { CERTIFICATE_BYTES_MAX } from './limits.ts';
 import type { CheckId, Report } from './report.ts';
 import { type VerifyInput, verify } from './verify.ts';
@@ -99,6 +102,27 @@ describe('verifier/core verify, refusals', function () {
         certificate: await consortium.splice(certificate, 'deposit.tlog-proof', utf8Encode(text)),
       });
       expect(findings(report)).to.deep.equal(['inclusion:proof-bad', 'pages:pages-differ']);
+    });
+
+    const bound: [found: string, options: DepositOptions][] = [
+      ['entry:id-differs', { entry: { id: '019690f1-c123-7abc-8def-000000000000' } }],
+      ['entry:received-differs', { entry: { received: '2026-05-03T09:42:09.122Z' } }],
+      ['commitment:commitment-mismatch', { entry: { commitment: '0'.repeat(64) } }],
+      ['checkpoint:origin-differs', { origin: 'ledger.other.example' }],
+    ];
+    for (const [found, options] of bound) {
+      it(`refuses what only one check can find: ${found}`, async () => {
+        const report = await certified(options);
+        expect(report.outcome).to.equal('inconsistent');
+        expect(findings(report)).to.deep.equal([found]);
+      });
+    }
+
+    it('cannot verify a proof that does not carry its entry', () => {
+      const { extra: _, ...bare } = certificate.proof;
+      expect(() => readProof(utf8Encode(formatTlogProof(bare))))
+        .to.throw(VerifierError)
+        .with.property('code', 'entry-absent');
     });
 
     it('refuses an entry that is not the leaf, although the record agrees with it', async () => {

@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+import { createConsortium, evidenceOf, inputFor, type TestCertificate, type TestConsortium } from '../testing.ts';
+import { type Explanation, explain } from './explain.ts';
+import type { Facts } from './facts.ts';
+import type { Lang } from './messages.ts';
+import type { Report } from './report.ts';
+import { verify } from './verify.ts';
+
+const LANGS: readonly Lang[] = ['zh', 'en'];
+
+function textOf({ verdict, warnings, boxes, articles, limits, checks, foot }: Explanation): string {
+  const sections = [...boxes, ...articles, limits].flatMap(({ title, lines }) => [title, ...lines]);
+  return [verdict, ...warnings, ...sections, ...checks.map(({ text, why }) => text + why), ...foot].join('\n');
+}
+
+describe('verifier/core explain', function () {
+  this.timeout(60_000);
+  let consortium: TestConsortium;
+  let certificate: TestCertificate;
+  let report: Report;
+  before(async () => {
+    consortium = await createConsortium();
+    certificate = await consortium.certify({
+      cosigners: (w) => !w.startsWith('court-4') && w !== 'arbitration-2.ed25519',
+    });
+    report = await verify(inputFor(consortium, certificate));
+  });
+
+  const said = (changes: Partial<Facts>, lang: Lang): string =>
+    textOf(explain({ ...report, facts: { ...report.facts!, ...changes } }, lang));
+
+  it('answers the four questions and goes through the three articles', () => {
+    const zh = explain(report, 'zh');
+    expect(zh.boxes.map(({ title }) => title)).to.deep.equal([
+      '一、是同一个文件吗？',
+      '二、不晚于何时？',
+      '三、由谁作证？',
+      '四、尚待查明什么？',
+    ]);
+    expect(zh.articles.map(({ title }) => /第十[六七八]条/.exec(title)?.[0])).to.deep.equal([
+      '第十六条',
+      '第十七条',
+      '第十八条',
+    ]);
+    expect(zh.boxes[1]?.lines[0]).to.equal('不晚于 北京时间 2026-05-03 17:42:11（2026-05-03 09:42:11 UTC）。');
+    expect(zh.foot.at(-1)).to.equal('使用网络：无');
+    expect(explain(report, 'en').foot.at(-1)).to.equal('network used: none');
+  });
+
+  it('says who has cosigned, who has not, and who does not count', () => {
+    const lines = explain(report, 'en').boxes[2]!.lines;
+    expect(lines[0]).to.equal('Courts: 3 of 4 have cosigned, 3 needed');
+    expect(lines[1]).to.equal('Arbitration bodies: 1 of 2 have cosigned, 1 needed');
+    expect(lines.filter((line) => line.startsWith('[√]'))).to.have.length(4);
+    expect(lines.find((line) => line.includes('Test Court 4'))).to.match(/^\[ \].*has not cosigned$/);
+    expect(lines.find((line) => line.includes('Commission 2'))).to.match(/^\[ \].*does not count/);
+  });
+
+  it('says who would have to collude, as the policy has it', () => {
+    expect(said({}, 'zh')).to.include('须由平台、2 家法院共同作假，并另取得 1 家仲裁机构的联署');
+    const both = { liars: { court: 2, arbitration: 1 }, signers: { court: 3, arbitration: 2 } };
+    expect(said({ forgery: both }, 'en')).to.include(
+      'To forge this, the platform and 2 courts and 1 arbitration body would have to act together.',
+    );
+    const none = { liars: { court: 0, arbitration: 0 }, signers: { court: 1, arbitration: 0 } };
+    expect(said({ forgery: none }, 'zh')).to.include('须由平台共同作假，并另取得 1 家法院的联署');
+  });
+
+  it('says nothing of file, time and bodies when the certificate itself did not pass', async () => {
+    const foreign = await createConsortium('elsewhere');
+    const unknown = await verify({ ...inputFor(consortium, certificate), trust: foreign.trustBytes });
+    for (const lang of LANGS) {
+      const { boxes, articles } = explain(unknown, lang);
+      expect([boxes.length, articles.length]).to.deep.equal([1, 0]);
+      expect(textOf(explain(unknown, lang))).not.to.match(/09:42|17:42/);
+    }
+  });
+
+  it('never calls a wrong file unaltered, and shows both digests', async () => {
+    const file = { name: 'wrong', bytes: new Uint8Array(3) };
+    const wrong = await verify({ ...inputFor(consortium, certificate), evidence: [evidenceOf(file)] });
+    const { boxes, articles } = explain(wrong, 'en');
+    expect(boxes[0]?.lines[0]).to.match(/^No:/);
+    expect(boxes[0]?.lines.join('\n')).to.include(evidenceOf(file).sha256).and.include(certificate.evidence[0]!.sha256);
+    expect(articles[0]?.lines[0]).to.match(/^Inconsistent: .* the files at hand do not match it\.$/);
+  });
+
+  it('never says more than it knows, whatever the outcome and the language', async () => {
+    const none = await verify({ ...inputFor(consortium, certificate), evidence: [] });
+    for (const each of [report, none]) {
+      for (const lang of LANGS) {
+        expect(textOf(explain(each, lang)), lang).not.to.match(
+          /真实|原创|区块链电子账本|qualified|authentic|original\b/i,
+        );
+      }
+    }
+  });
+});
