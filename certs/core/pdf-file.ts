@@ -5,7 +5,7 @@
 
 import { type PdfDict, PdfScanner, type PdfValue } from './pdf-objects.ts';
 
-/** Most objects in one file. A certificate has some 250, one that lists all files its pages can list some 5,000. */
+/** Most objects in one file. A certificate that lists as many files as its pages can (100) has some 700. */
 export const PDF_OBJECTS_MAX = 100_000;
 
 export interface PdfObject {

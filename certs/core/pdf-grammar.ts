@@ -36,12 +36,14 @@ export function stream(name: string, filter: boolean, keys: Keys = {}): Role {
 export type Keys = Readonly<Record<string, Shape>>;
 
 export function dict(keys: Keys): Shape {
+  // A Map: neither `constructor` nor a key of the file that ends in `?` may find anything here.
+  const shapes = new Map(Object.entries(keys).map(([key, shape]) => [key.replace('?', ''), shape]));
   const required = Object.keys(keys).filter((key) => !key.endsWith('?'));
   return (value, walk: Walk) => {
     if (value.type !== 'dict') walk.refuse('is no dictionary');
     for (const key of required) if (!value.entries.has(key)) walk.refuse(`lacks ${key}`);
     for (const [key, item] of value.entries) {
-      const shape = keys[key] ?? keys[`${key}?`] ?? walk.refuse(`has the unknown key ${key}`);
+      const shape = shapes.get(key) ?? walk.refuse(`has the unknown key ${key}`);
       shape(item, walk);
     }
   };
@@ -215,9 +217,10 @@ export class Reader {
     return of?.type === 'dict' ? of.entries : broken();
   }
 
-  /** The number of the object a value refers to. */
+  /** A number, or the number of the object a value refers to. */
   number(of: PdfValue | undefined): number {
-    return of?.type === 'ref' || of?.type === 'number' ? (of.type === 'ref' ? of.number : of.value) : broken();
+    if (of?.type === 'ref') return of.number;
+    return of?.type === 'number' ? of.value : broken();
   }
 
   items(of: PdfValue | undefined): readonly PdfValue[] {

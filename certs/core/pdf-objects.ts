@@ -13,7 +13,7 @@ export const PDF_NAME_BYTES_MAX = 127;
 
 /** Longest string, in bytes: a signature placeholder, and everything else, fits. */
 export const PDF_STRING_BYTES_MAX = 65_536;
-/** Most values, nested ones included. A certificate that lists all files its pages can list has about 50,000. */
+/** Most values, nested ones included. A certificate that lists as many files as its pages can (100) has some 7,000. */
 export const PDF_VALUES_MAX = 500_000;
 
 export type PdfDict = ReadonlyMap<string, PdfValue>;

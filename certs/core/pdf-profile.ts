@@ -106,7 +106,7 @@ export const page = object(
   'page',
   dict({
     Type: oneOf('Page'),
-    Parent: ref(() => pages),
+    Parent: ref(() => pageTree),
     MediaBox: numbers(4),
     Contents: ref(() => content),
     Resources: ref(() => resources),
@@ -120,7 +120,7 @@ export const page = object(
     Tabs: oneOf('S'),
   }),
 );
-const pages = object(
+export const pageTree = object(
   'page tree',
   dict({
     Type: oneOf('Pages'),
@@ -187,7 +187,12 @@ const kid: Shape = (value, walk) => {
   const isField = value.type === 'dict' && value.entries.has('Obj');
   either({ ref: ref(() => element), number: number(), dict: isField ? fieldReference : markedContent })(value, walk);
 };
-const attributes = dict({ O: oneOf('Table', 'Layout'), 'Scope?': oneOf('Row', 'Column'), 'Placement?': oneOf('Block'), 'BBox?': numbers(4) });
+const attributes = dict({
+  O: oneOf('Table', 'Layout'),
+  'Scope?': oneOf('Row', 'Column'),
+  'Placement?': oneOf('Block'),
+  'BBox?': numbers(4),
+});
 /** The parent of an element: the one at the top, or another one. */
 const parent: Shape = (value, walk) => {
   const isTop = value.type === 'ref' && walk.roleOf(value.number) === topElement;
@@ -259,7 +264,7 @@ export const catalog = object(
   'catalog',
   dict({
     Type: oneOf('Catalog'),
-    Pages: ref(() => pages),
+    Pages: ref(() => pageTree),
     Names: ref(() => names),
     Lang: text,
     MarkInfo: ref(() => markInformation),

@@ -98,11 +98,11 @@ describe('certificate PDF', () => {
   describe('of somebody else', () => {
     const made = (options: PDFKit.PDFDocumentOptions): Promise<Uint8Array> =>
       new Promise((resolve) => {
-        const document = new PDFDocument(options);
+        const other = new PDFDocument(options);
         const chunks: Uint8Array[] = [];
-        document.on('data', (chunk: Uint8Array) => chunks.push(chunk));
-        document.on('end', () => resolve(concat(...chunks)));
-        document.text('hello').end();
+        other.on('data', (chunk: Uint8Array) => chunks.push(chunk));
+        other.on('end', () => resolve(concat(...chunks)));
+        other.text('hello').end();
       });
 
     it('is not ours, and it is said what it lacks', async () => {

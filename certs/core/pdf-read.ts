@@ -9,7 +9,7 @@ import { derLength, TAG } from './der.ts';
 import { CertError } from './errors.ts';
 import { parsePdfFile } from './pdf-file.ts';
 import { Reader, type Role, Walk } from './pdf-grammar.ts';
-import { catalog, page, signature, trailer, widget } from './pdf-profile.ts';
+import { catalog, page, pageTree, signature, trailer, widget } from './pdf-profile.ts';
 
 /** Longest certificate in bytes: a record of the largest size (32 MiB) fits. */
 export const PDF_BYTES_MAX = 64 * 1024 * 1024;
@@ -62,13 +62,13 @@ function read(bytes: Uint8Array): CertificatePdf {
     const [number, ...more] = numbersOf(role);
     return number !== undefined && more.length === 0 ? number : refuse(`not exactly one ${role.name}`);
   };
-  checkPages(reader, numbersOf(page), one(widget));
+  checkPages(reader, one(pageTree), numbersOf(page), one(widget));
   return { ...readSignature(reader, one(signature), bytes), attachments: readAttachments(reader, one(catalog)) };
 }
 
 /** The page tree lists every page, and the field is on exactly one of them. */
-function checkPages(reader: Reader, pages: readonly number[], field: number): void {
-  const tree = reader.entries(reader.entries(pages[0]).get('Parent'));
+function checkPages(reader: Reader, root: number, pages: readonly number[], field: number): void {
+  const tree = reader.entries(root);
   const kids = reader.items(tree.get('Kids')).map((kid) => reader.number(kid));
   if (
     new Set(kids).size !== kids.length ||
