@@ -20,8 +20,8 @@ import { OID } from './oids.ts';
 import type { X509 } from './x509.ts';
 
 /** The algorithms of the profile, both without parameters (RFC 5754 section 2, RFC 5758 section 3.2). */
-export const SHA256 = { oid: OID.sha256 };
-export const ECDSA_SHA256 = { oid: OID.ecdsaWithSHA256 };
+const SHA256 = { oid: OID.sha256 };
+const ECDSA_SHA256 = { oid: OID.ecdsaWithSHA256 };
 
 /** Who signed, and the intermediates from the signer's issuer upwards. Nobody is trusted yet. */
 export interface SignerPath {

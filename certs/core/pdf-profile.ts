@@ -24,18 +24,18 @@ import {
 
 const numbers = (count: number): Shape => list(number(), count, count);
 
-export const content = stream('page content', true);
+const content = stream('page content', true);
 const fontProgram = stream('font program', true);
 const unicodeMap = stream('character map', true);
 const colourProfile = stream('colour profile', true, { N: number(3) });
 const metadata = stream('metadata', false, { Type: oneOf('Metadata'), Subtype: oneOf('XML'), length: number() });
 
-export const attachment = stream('attachment', false, {
+const attachment = stream('attachment', false, {
   Type: oneOf('EmbeddedFile'),
   Subtype: name(/^[a-z]+\/[a-z0-9.+-]+$/),
   Params: dict({ Size: number(), CheckSum: hex(16), ModDate: text }),
 });
-export const fileSpecification = object(
+const fileSpecification = object(
   'file specification',
   dict({
     Type: oneOf('Filespec'),
