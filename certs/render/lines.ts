@@ -130,6 +130,9 @@ function assemble(segments: readonly Segment[], base: number): Line {
 
 // ---- shaping -------------------------------------------------------------------------------------------------------
 
+/** Longer stretches without a break are shaped in pieces: cutting them into lines stays linear. */
+const RUN_CLUSTERS_MAX = 64;
+
 interface Shaper {
   readonly fonts: Fonts;
   readonly style: Style;
@@ -145,7 +148,8 @@ function segments(
   const found: Segment[] = [];
   for (let start = first; start < last; ) {
     let end = start + 1;
-    while (end < last && isSameRun(clusters[start], clusters[end]) && levels[start] === levels[end]) end++;
+    const longest = Math.min(last, start + RUN_CLUSTERS_MAX);
+    while (end < longest && isSameRun(clusters[start], clusters[end]) && levels[start] === levels[end]) end++;
     found.push(shape(shaper, clusters.slice(start, end), levels[start] ?? 0));
     start = end;
   }
@@ -198,12 +202,9 @@ function cut(shaper: Shaper, word: readonly Segment[], room: number): { fits: Se
   return { fits, rest: [] };
 }
 
-/** No line of a page holds more clusters than this; keeps the search for a cut short. */
-const LINE_CLUSTERS_MAX = 512;
-
 function clustersThatFit(shaper: Shaper, segment: Segment, room: number, least: number): number {
   let low = least;
-  let high = Math.min(segment.clusters.length, LINE_CLUSTERS_MAX);
+  let high = segment.clusters.length;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
     if (shape(shaper, segment.clusters.slice(0, middle), segment.level).width <= room) low = middle;

@@ -1,0 +1,87 @@
+import { expect } from 'chai';
+import { nodeFonts } from './fonts-node.ts';
+import { type Line, layOut, type Style } from './lines.ts';
+
+const STYLE: Style = { size: 10, leading: 14, color: [0, 0, 0] };
+const NAME: Style = { ...STYLE, name: true };
+const lines = (text: string, width: number, style = STYLE): Line[] => layOut(nodeFonts(), text, style, width);
+/** Characters in the order drawn. */
+const textOf = (line: Line | undefined): string =>
+  (line?.spans ?? [])
+    .flatMap(({ glyphs }) => glyphs.map(({ codePoints }) => String.fromCodePoint(...codePoints)))
+    .join('');
+const texts = (...args: Parameters<typeof lines>): string[] => lines(...args).map(textOf);
+
+describe('certs/render/lines', function () {
+  this.timeout(60_000);
+
+  it('breaks between ideographs and between words, and drops the space at the end', () => {
+    expect(texts('电子数据存证', 30)).to.deep.equal(['电子数', '据存证']);
+    expect(texts('one two three', 40)).to.deep.equal(['one two', 'three']);
+    expect(texts('', 40)).to.deep.equal(['']);
+  });
+
+  it('does not start a line with a closing mark nor end one with an opening mark', () => {
+    expect(texts('电子数，据', 30)).to.deep.equal(['电子', '数，据']);
+    expect(texts('电子（数据）', 30)).to.deep.equal(['电子', '（数', '据）']);
+  });
+
+  it('keeps every line within the width, whatever the text', () => {
+    const samples = [
+      'x'.repeat(3_000),
+      '字'.repeat(500),
+      'عقدإيجار'.repeat(60),
+      '👍🏽'.repeat(90),
+      '\u202e'.repeat(90),
+      'a b '.repeat(200),
+      '（'.repeat(99),
+    ];
+    for (const text of samples) {
+      for (const style of [STYLE, NAME]) {
+        const made = lines(text, 120, style);
+        for (const { width } of made) expect(width * 0.01).to.be.at.most(120);
+        expect(made.length).to.be.lessThan(200);
+      }
+    }
+  });
+
+  it('loses no character of a word that it has to cut', () => {
+    const word = `${'abcdefghij'.repeat(30)}.pdf`;
+    expect(texts(word, 100, NAME).join('')).to.equal(word);
+  });
+
+  it('breaks names after their joints', () => {
+    expect(texts('contract_2026-11-22_final.pdf', 70, NAME)[0]).to.match(/[_-]$/);
+    expect(texts('contract_2026', 60)[0]).not.to.equal('contract_');
+  });
+
+  it('reads line feeds, carriage returns and tabs in prose, and shows them in names', () => {
+    expect(texts('a\r\nb\rc\n\nd\te', 100)).to.deep.equal(['a', 'b', 'c', '', 'd e']);
+    expect(texts('a\nb', 100, NAME)).to.deep.equal(['a‹U+000A›b']);
+  });
+
+  it('puts right-to-left text in visual order, with brackets mirrored', () => {
+    const [name] = lines('(חוזה) 2.pdf', 200, NAME);
+    expect(textOf(name)).to.equal('(הזוח) 2.pdf');
+    const [prose] = lines('(שלום) abc', 200);
+    expect(textOf(prose)).to.equal('abc (םולש)');
+    expect(prose?.rightToLeft).to.equal(true);
+    expect(name?.rightToLeft).to.equal(false);
+  });
+
+  it('joins Arabic letters', () => {
+    const glyphs = (text: string) =>
+      lines(text, 200)[0]?.spans.flatMap((span) => span.glyphs.map(({ id }) => id)) ?? [];
+    expect(glyphs('بب')).not.to.deep.equal([...glyphs('ب'), ...glyphs('ب')]);
+  });
+
+  it('draws no ligature in digests', () => {
+    const [line] = lines('ffi', 200);
+    expect(line?.spans[0]?.glyphs).to.have.length(3);
+  });
+
+  it('takes narrow quotation marks in Latin text only', () => {
+    const width = (latin: boolean) => lines('“a”', 200, { ...STYLE, latin })[0]?.width ?? 0;
+    expect(width(true)).to.be.lessThan(width(false) / 1.5);
+  });
+});
