@@ -83,6 +83,13 @@ export class TestConsortium {
     return createToken(join(this.dir('platform'), TOKENS_FILE), facts, expires);
   }
 
+  revoke(party: string): void {
+    const path = join(this.dir('platform'), TOKENS_FILE);
+    const file = JSON.parse(readFileSync(path, 'utf8')) as { tokens: { party: string }[] };
+    const tokens = file.tokens.filter((row) => row.party !== party);
+    writeFileSync(path, JSON.stringify({ ...file, tokens }));
+  }
+
   async startPlatform(surroundings: Partial<PlatformSurroundings> = {}): Promise<void> {
     const volume = async (): Promise<{ freeBytes: number; totalBytes: number }> => ({
       freeBytes: 1e12,
