@@ -13,7 +13,7 @@ import { appendLeaf, EMPTY_RANGE, rangeRoot } from '../core/range.ts';
 import type { Signer } from '../core/signature.ts';
 import { formatTilePath } from '../core/tile.ts';
 import type { KeyedStores } from '../store/key-value.ts';
-import { FaultPlan, MemoryDisk, memoryStores } from '../store/memory.ts';
+import { type Fault, FaultPlan, MemoryDisk, memoryStores } from '../store/memory.ts';
 import { fsck } from '../tools/fsck.ts';
 import { witnessCosigner } from '../witness/client.ts';
 import { originHash } from '../witness/request.ts';
@@ -114,6 +114,11 @@ export class World {
       for (const [key, value] of court.disk.values) world.courts[i]?.disk.values.set(key, value);
     }
     return world;
+  }
+
+  /** Entries made from now on are numbered from here. */
+  continueAt(number: number): void {
+    this.#entries = number;
   }
 
   /** The next entry: received now. */
@@ -268,4 +273,78 @@ async function allEntries(fetch: (path: string) => Promise<Uint8Array | undefine
     entries.push(...parseBundle(bundle as Uint8Array, width).map(hexEncode));
   }
   return entries;
+}
+
+/** A log of 252 entries, so that the next few complete a tile; made once, gone on from many times. */
+let base: Promise<{ world: World; disk: MemoryDisk }> | undefined;
+
+async function prepare(): Promise<{ world: World; disk: MemoryDisk }> {
+  const world = new World();
+  const disk = new MemoryDisk();
+  const session = await start(world, memoryStores(disk));
+  await Promise.all(Array.from({ length: 252 }, () => session.append()));
+  await untilPublished(session, 252);
+  await session.log.close();
+  return { world, disk };
+}
+
+/** A copy of it. */
+export async function prepared(): Promise<{ world: World; disk: MemoryDisk }> {
+  base ??= prepare();
+  const { world, disk } = await base;
+  const copy = new MemoryDisk();
+  for (const [key, value] of disk.values) copy.values.set(key, value);
+  return { world: world.clone(), disk: copy };
+}
+
+/** One life of the process: starts, appends some entries alone and some at once, publishes. Ends early when the log asks for it. */
+export async function liveOnce(world: World, stores: KeyedStores, faults: FaultPlan): Promise<void> {
+  let session: Session;
+  try {
+    session = await start(world, stores, {}, faults);
+  } catch (error) {
+    expect(error).to.have.property('code', 'failed');
+    return;
+  }
+  const work = async () => {
+    world.clock.ms += 1000;
+    await session.append();
+    const indexes = await Promise.all(Array.from({ length: 5 }, () => session.append()));
+    await untilPublished(session, (indexes.at(-1) ?? Number.NaN) + 1);
+  };
+  await Promise.race([work(), session.fatal]);
+  await session.log.close();
+}
+
+/** A life with faults, perhaps a second one with more, then one without: it must publish what it has and find everything in order. */
+export async function crashAndRecover(first: readonly Fault[], second: readonly Fault[] = []): Promise<void> {
+  const { world, disk } = await prepared();
+  const live = async (planned: readonly Fault[]) => {
+    const faults = new FaultPlan(planned);
+    await liveOnce(world, memoryStores(disk, faults), faults);
+  };
+  await live(first);
+  if (second.length > 0) await live(second);
+  const stores = memoryStores(disk);
+  const session = await start(world, stores);
+  world.clock.ms += 1000;
+  const index = await session.append();
+  await untilPublished(session, (index ?? Number.NaN) + 1);
+  await session.log.close();
+  await expectSound(world, stores);
+}
+
+/** Both kinds of failure of the effects [from, to). */
+export function faultsFrom(from: number, to: number): Fault[] {
+  return Array.from({ length: 2 * (to - from) }, (_, i) => ({ at: from + Math.floor(i / 2), happened: i % 2 === 1 }));
+}
+
+/** How many effects a start has before it can take an entry in. */
+export async function recoveryEffects(): Promise<number> {
+  const { world, disk } = await prepared();
+  const faults = new FaultPlan();
+  const session = await start(world, memoryStores(disk, faults), {}, faults);
+  const { count } = faults;
+  await session.log.close();
+  return count;
 }

@@ -4,7 +4,7 @@
 // One process at a time: LevelDB's LOCK file.
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Level } from 'level';
 import { concat, equal } from '../core/bytes.ts';
@@ -20,23 +20,41 @@ export interface LevelStore extends KeyedStores {
 type Db = Level<string, Uint8Array>;
 
 /**
+ * Folders open in this process. LevelDB would refuse a second opener too, but by opening and closing the LOCK file once more,
+ * and with that POSIX drops the lock of the first: another process could then open the folder.
+ */
+const OPEN = new Set<string>();
+
+/**
  * Opens the stores of one role, and creates them in an empty or missing folder.
  * @param dir folder of this store alone
  * @param fatal ends the process; called on the first failed write, after which no write ever resolves
  * @throws StoreError locked (another process holds it) | failed | corrupt (it held data before and cannot be opened now)
  */
 export async function openLevelStore(dir: string, fatal: (error: Error) => never): Promise<LevelStore> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const folder = await realpath(dir);
+  if (OPEN.has(folder)) throw new StoreError('locked', `${dir} is open in this process`);
+  OPEN.add(folder);
+  try {
+    const kv = await openKeyValue(folder, fatal);
+    const close = () => kv.close().finally(() => OPEN.delete(folder));
+    return { ...keyedStores(kv), close };
+  } catch (error) {
+    OPEN.delete(folder);
+    throw error;
+  }
+}
+
+async function openKeyValue(dir: string, fatal: (error: Error) => never): Promise<LevelKeyValue> {
   const location = join(dir, 'level');
   const marker = join(dir, 'in-use');
-  await mkdir(dir, { recursive: true, mode: 0o700 });
   await syncDirectory(dirname(dir));
   const used = await exists(marker);
   const db = await openDb(location, used);
   // No write is ever acknowledged before the marker is durable: without it there is nothing to lose, with it nothing is recreated.
   if (!used) await writeMarker(dir, marker);
-  const directory = await open(location, 'r');
-  const kv = new LevelKeyValue(db, directory, fatal);
-  return { ...keyedStores(kv), close: () => kv.close() };
+  return new LevelKeyValue(db, await open(location, 'r'), fatal);
 }
 
 async function openDb(location: string, used: boolean): Promise<Db> {
