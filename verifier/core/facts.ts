@@ -22,7 +22,7 @@ export interface Facts {
     readonly received: string;
     /** When the platform says it signed the certificate. */
     readonly signedAt: string;
-    readonly platform: { readonly name: string; readonly nameEn: string };
+    readonly platform: RecordHeader['platform'];
     readonly submitter: RecordHeader['submitter'];
     readonly capture: RecordHeader['capture'];
     /** How many the deposit has; a record may show fewer. */
@@ -104,7 +104,7 @@ export function factsOf(shown: Shown): Facts {
       id: head.id,
       received: head.received,
       signedAt: shown.signedAt,
-      platform: { name: head.platform.name, nameEn: head.platform.nameEn },
+      platform: head.platform,
       submitter: head.submitter,
       capture: head.capture,
       files: head.files,

@@ -1,0 +1,86 @@
+// The three articles of the Online Litigation Rules, each with its own finding: Art. 16 what was checked, Art. 17 and 18 what was
+// only stated, by the platform and by the submitter, and what was not.
+
+import { type Facts, STATED_17, STATED_18, type StatedId } from './facts.ts';
+import type { Lang, Text } from './messages.ts';
+import { type Comparison, comparisonOf, moment, pick, type Section } from './phrasing.ts';
+import type { Report } from './report.ts';
+
+/** What each item is called. */
+export const STATED: Readonly<Record<StatedId, Text>> = {
+  qualification: { zh: '平台是否符合区块链存证服务的规定', en: 'platform meets the rules for deposit services' },
+  neutrality: { zh: '当事人与平台有无利害关系', en: 'relation between party and platform' },
+  system: {
+    zh: '系统的清洁性、安全性、可靠性、可用性（程序版本）',
+    en: 'system clean, secure, reliable (program build)',
+  },
+  process: { zh: '存证技术与过程（传输方式）', en: 'technique and process (transport)' },
+  source: { zh: '来源', en: 'source' },
+  generation: { zh: '生成机制', en: 'generation' },
+  storage: { zh: '存储过程', en: 'storage' },
+  notarisation: { zh: '公证', en: 'notarisation' },
+  witness: { zh: '第三方见证', en: 'third-party witness' },
+  corroboration: { zh: '关联印证数据', en: 'corroboration' },
+};
+
+/** Art. 16, 17 and 18 for a report with facts. */
+export function articles(report: Report, facts: Facts, lang: Lang): Section[] {
+  return [article16(report, facts, lang), article17(facts, lang), article18(facts, lang)];
+}
+
+function article16(report: Report, { notLaterThan }: Facts, lang: Lang): Section {
+  const time = moment(notLaterThan.time, lang);
+  const finding: Readonly<Record<Comparison, Text>> = {
+    same: {
+      zh: `技术核验一致：所提交的文件自上链时间（不晚于 ${time}）起未经篡改。`,
+      en: `Consistent: the files at hand have not been altered since they were on the ledger (not later than ${time}).`,
+    },
+    different: {
+      zh: `技术核验不一致：存证记录自上链时间（不晚于 ${time}）起未经篡改，但所提交的文件与之不符。`,
+      en: `Inconsistent: the record has not been altered since then (not later than ${time}), but the files at hand do not match it.`,
+    },
+    none: {
+      zh: `存证记录自上链时间（不晚于 ${time}）起未经篡改；没有文件与之比对。`,
+      en: `The record has not been altered since it was on the ledger (not later than ${time}); no file was compared with it.`,
+    },
+  };
+  return {
+    title: pick(
+      lang,
+      '《人民法院在线诉讼规则》第十六条（上链后）',
+      'Online Litigation Rules Art. 16 (after the deposit)',
+    ),
+    lines: [finding[comparisonOf(report)][lang]],
+  };
+}
+
+function article17({ stated, deposit }: Facts, lang: Lang): Section {
+  return {
+    title: pick(lang, '第十七条（平台与过程）', 'Art. 17 (platform and process)'),
+    lines: [
+      `${pick(lang, '平台', 'platform')}: ${pick(lang, deposit.platform.name, deposit.platform.nameEn || deposit.platform.name)}`,
+      ...STATED_17.map((id) => {
+        const english = id === 'qualification' && lang === 'en' ? deposit.platform.statementEn : '';
+        return `${STATED[id][lang]}: ${providedText(english || stated[id], lang)}`;
+      }),
+    ],
+  };
+}
+
+function article18({ stated, deposit }: Facts, lang: Lang): Section {
+  const { submitter } = deposit;
+  const identified = submitter.identified === '' ? '' : ` (${submitter.identified})`;
+  return {
+    title: pick(lang, '第十八条（上链前，存证人自述）', 'Art. 18 (before the deposit, as the submitter declared)'),
+    lines: [
+      `${pick(lang, '存证人', 'submitter')}: ${submitter.name}${identified}`,
+      ...STATED_18.map(
+        (id) => `${STATED[id][lang]}: ${stated[id] === '' ? pick(lang, '未说明', 'not stated') : stated[id]}`,
+      ),
+    ],
+  };
+}
+
+function providedText(text: string, lang: Lang): string {
+  return text === '' ? pick(lang, '未提供', 'not provided') : `${pick(lang, '已提供', 'provided')} · ${text}`;
+}

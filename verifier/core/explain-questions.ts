@@ -1,0 +1,126 @@
+// The four questions a judge has: is it the same file, not later than when, who vouches, what is open.
+// Three claimants, three times: each line says whose clock it was.
+
+import { STATED } from './explain-articles.ts';
+import { type FactMember, type Facts, STATED_17, STATED_18, type StatedId } from './facts.ts';
+import type { Lang, Text } from './messages.ts';
+import { type Comparison, comparisonOf, moment, pick, type Section } from './phrasing.ts';
+import type { Report } from './report.ts';
+import type { MemberKind } from './trust.ts';
+
+/** The answers for a report with facts. */
+export function questions(report: Report, facts: Facts, lang: Lang): Section[] {
+  return [sameFile(report, facts, lang), when(facts, lang), who(facts, lang), open(facts, lang)];
+}
+
+/** What is said instead when the certificate itself did not pass. */
+export function noAnswers(lang: Lang): Section {
+  return {
+    title: pick(lang, '文件、时间与作证者', 'File, time, and who vouches'),
+    lines: [
+      pick(
+        lang,
+        '证书本身未通过核验，因此对文件、时间、作证机构不作任何说明。',
+        'The certificate itself did not pass, so nothing is said about file, time or who vouches.',
+      ),
+    ],
+  };
+}
+
+const SAME_FILE: Readonly<Record<Comparison, Text>> = {
+  same: { zh: '是：所提交的文件与存证记录逐一相符。', en: 'Yes: every file at hand is in the record.' },
+  different: { zh: '否：所提交的文件与存证记录不符。', en: 'No: what is at hand does not match the record.' },
+  none: { zh: '未比对：没有提交文件。', en: 'Not compared: no file was given.' },
+};
+
+function sameFile(report: Report, { files, given, deposit }: Facts, lang: Lang): Section {
+  const recorded = files.flatMap(({ number, name, size, sha256, sm3, compared }) => [
+    `${pick(lang, '记录', 'record')} ${number}/${deposit.files} ${name} · ${size} ${pick(lang, '字节', 'bytes')} · ${
+      compared ? pick(lang, '已比对，相同', 'compared, same') : pick(lang, '未比对', 'not compared')
+    }`,
+    `    SHA-256 ${sha256}`,
+    ...(sm3 === undefined ? [] : [`    SM3     ${sm3}`]),
+  ]);
+  const atHand = given.flatMap(({ name, sha256, files: numbers }) => [
+    `${pick(lang, '提交', 'at hand')} ${name} · ${
+      numbers.length > 0
+        ? pick(lang, `同记录 ${numbers.join('、')}`, `same as record ${numbers.join(', ')}`)
+        : pick(lang, '不在记录中', 'not in the record')
+    }`,
+    `    SHA-256 ${sha256}`,
+  ]);
+  return {
+    title: pick(lang, '一、是同一个文件吗？', '1. Is it the same file?'),
+    lines: [SAME_FILE[comparisonOf(report)][lang], ...recorded, ...atHand],
+  };
+}
+
+function when({ notLaterThan, deposit, timestamp }: Facts, lang: Lang): Section {
+  const { members, liars } = notLaterThan.courts;
+  return {
+    title: pick(lang, '二、不晚于何时？', '2. Not later than when?'),
+    lines: [
+      pick(lang, `不晚于 ${moment(notLaterThan.time, lang)}。`, `Not later than ${moment(notLaterThan.time, lang)}.`),
+      pick(
+        lang,
+        `依据：法院联署时间中第 ${liars + 1} 早者；${members} 家法院中即使有 ${liars} 家作假，该结论仍成立。`,
+        `Basis: cosignature time number ${liars + 1} among the courts; it holds even if ${liars} of the ${members} courts lie.`,
+      ),
+      pick(lang, '以下两个时间出自另外两方，仅供参照：', 'Two more times, by two other parties, for reference:'),
+      `${pick(lang, '平台自称的接收时间', 'received, by the platform’s clock')}: ${moment(deposit.received, lang)}`,
+      `${pick(lang, '时间戳机构的签发时间', 'certificate stamped, by the timestamp authority')}: ${moment(timestamp.time, lang)} · ${timestamp.authority}`,
+    ],
+  };
+}
+
+function who({ members, needed, ledger }: Facts, lang: Lang): Section {
+  const short = (kind: MemberKind): string => {
+    const cosigned = members.filter((each) => each.kind === kind && each.time !== undefined).length;
+    return pick(
+      lang,
+      `${needed[kind].members} 家中 ${cosigned} 家已联署，需 ${needed[kind].needed} 家`,
+      `${cosigned} of ${needed[kind].members} have cosigned, ${needed[kind].needed} needed`,
+    );
+  };
+  return {
+    title: pick(lang, '三、由谁作证？', '3. Who vouches?'),
+    lines: [
+      `${pick(lang, '法院', 'Courts')}: ${short('court')}`,
+      ...(needed.arbitration.members > 0
+        ? [`${pick(lang, '仲裁机构', 'Arbitration bodies')}: ${short('arbitration')}`]
+        : []),
+      ...members.map((member) => memberText(member, lang)),
+      pick(
+        lang,
+        `账本 ${ledger.origin}：第 ${ledger.index} 条，账本长度 ${ledger.treeSize}，根哈希 ${ledger.rootHash}`,
+        `Ledger ${ledger.origin}: entry ${ledger.index}, tree size ${ledger.treeSize}, root hash ${ledger.rootHash}`,
+      ),
+    ],
+  };
+}
+
+function memberText({ name, nameEn, keyName, algorithms, time }: FactMember, lang: Lang): string {
+  const who = `${time === undefined ? '[ ]' : '[√]'} ${pick(lang, name, nameEn)} · ${keyName}`;
+  if (time !== undefined) return `${who} · ${moment(time, lang)} · ${algorithms.join(' + ')}`;
+  return algorithms.length === 0
+    ? `${who} · ${pick(lang, '未联署', 'has not cosigned')}`
+    : `${who} · ${pick(lang, '不计入：签名不全，或其时间不合理', 'does not count: not with all its keys, or at an impossible time')}`;
+}
+
+function open({ stated }: Facts, lang: Lang): Section {
+  const missing = (ids: readonly StatedId[]): string =>
+    ids.flatMap((id) => (stated[id] === '' ? [STATED[id][lang]] : [])).join(pick(lang, '、', '; ')) ||
+    pick(lang, '无', 'none');
+  return {
+    title: pick(lang, '四、尚待查明什么？', '4. What is open?'),
+    lines: [
+      pick(
+        lang,
+        '平台与过程（第十七条）、上链前的情况（第十八条）只有当事人和平台的陈述，本程序未予核验。',
+        'Platform and process (Art. 17) and everything before the deposit (Art. 18) are statements; this program has not verified them.',
+      ),
+      `${pick(lang, '第十七条未提供', 'Art. 17, not provided')}: ${missing(STATED_17)}`,
+      `${pick(lang, '第十八条未说明', 'Art. 18, not stated')}: ${missing(STATED_18)}`,
+    ],
+  };
+}
