@@ -12,7 +12,7 @@ import { LedgerError } from '../../ledger/core/errors.ts';
 import { leafHash } from '../../ledger/core/hash.ts';
 import type { Json } from '../../ledger/core/json.ts';
 import { HASH_BYTES } from '../../ledger/core/limits.ts';
-import { type Note, parseNote } from '../../ledger/core/note.ts';
+import { isSignedBy, type Note, parseNote } from '../../ledger/core/note.ts';
 import { evaluatePolicy, type Policy, type QuorumState } from '../../ledger/core/policy.ts';
 import { checkInclusion } from '../../ledger/core/proof.ts';
 import { parseTlogProof, type TlogProof } from '../../ledger/core/tlog-proof.ts';
@@ -92,9 +92,9 @@ export function checkCosignatures({ note }: ReadProof, { policy }: Trust): Passe
   const value = [...policy.witnesses].flatMap(([witness, { key }]) =>
     opened.filter((cosignature) => cosignature.key === key).map((cosignature) => ({ witness, cosignature })),
   );
-  const lines = new Set(value.map(({ cosignature }) => cosignature.line));
-  const others = note.signatures.filter((line) => !lines.has(line)).length;
-  return { value, detail: { verified: value.map(({ witness }) => witness), otherLines: others } };
+  const known = [...policy.logs, ...policy.witnesses.values()].map(({ key }) => key);
+  const ignored = note.signatures.filter((line) => !known.some((key) => isSignedBy(line, key))).length;
+  return { value, detail: { verified: value.map(({ witness }) => witness), ignored } };
 }
 
 /** Enough of them for the verifier's own policy. */

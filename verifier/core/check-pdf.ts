@@ -16,7 +16,6 @@ import { nameText } from '../../certs/core/x509.ts';
 import { equal, utf8Encode } from '../../ledger/core/bytes.ts';
 import type { Passed } from './checks.ts';
 import { VerifierError } from './errors.ts';
-import { CERTIFICATE_BYTES_MAX } from './limits.ts';
 import type { Trust } from './trust.ts';
 
 /** What a renderer draws a certificate from. */
@@ -36,9 +35,6 @@ const MARKS = ['deposit.tlog-proof', 'c2sp.org/tlog-proof@v1', '"policySha256"']
 
 /** One revision, only known objects, nothing hidden. */
 export function checkStructure(certificate: Uint8Array): Passed<CertificatePdf> {
-  if (certificate.length > CERTIFICATE_BYTES_MAX) {
-    throw new CertError('pdf-too-large', `the certificate is longer than ${CERTIFICATE_BYTES_MAX} bytes`);
-  }
   try {
     return { value: readCertificatePdf(certificate), detail: { bytes: certificate.length } };
   } catch (error) {

@@ -1,7 +1,9 @@
 // Every number of the verifier, with its unit and where it comes from.
 
-/** Longest certificate, in bytes: 10,000 files with long names stay far below it. A longer file is refused unread. */
-export const CERTIFICATE_BYTES_MAX = 64 * 1024 * 1024;
+import { PDF_BYTES_MAX } from '../../certs/core/pdf-read.ts';
+
+/** Longest certificate, in bytes, as the reader has it. A longer file need not even be read. */
+export const CERTIFICATE_BYTES_MAX = PDF_BYTES_MAX;
 
 /** Longest trust bundle, in bytes: 256 members with two keys each need 1 MB at most. */
 export const TRUST_BYTES_MAX = 2 * 1024 * 1024;
