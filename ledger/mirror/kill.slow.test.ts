@@ -57,7 +57,8 @@ async function live(program: string, dir: string): Promise<Life> {
 }
 
 describe('court and mirror under kill -9', () => {
-  it(`${KILLS} kills: nothing cosigned is forgotten, the copy is the log`, async () => {
+  it(`${KILLS} kills: nothing cosigned is forgotten, the copy is the log`, async function () {
+    this.timeout(3_600_000);
     const dir = await mkdtemp(join(tmpdir(), 'probata-kill-'));
     const started = performance.now();
     try {
