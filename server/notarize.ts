@@ -161,6 +161,11 @@ export class Notary {
     return this.#committer.submit(submission);
   }
 
+  /** True when a submission made now is refused with `pushback`. */
+  get isFull(): boolean {
+    return this.#committer.isFull;
+  }
+
   /** A deposit of this party; undefined for an unknown id and for another party's alike. */
   async find(id: string, party: string): Promise<Deposit | undefined> {
     const deposit = await this.store.deposit(id);

@@ -21,7 +21,7 @@ import type { Route } from './route.ts';
 
 /** Lines being taken in at the same time: a few durable writes' worth. */
 const LINES_IN_FLIGHT = 512;
-/** How long a line waits for room before it is answered with `pushback`. */
+/** How long a line waits for room. */
 const ROOM_WAIT_MS = 10_000;
 const ROOM_POLL_MS = 50;
 
@@ -67,8 +67,9 @@ async function answerAll(
   try {
     for await (const bytes of linesOf(ctx, platform)) {
       line += 1;
-      if (line > BATCH_LINES_MAX) throw new Refusal('lines-too-many', { limit: BATCH_LINES_MAX });
+      if (line > BATCH_LINES_MAX) throw new Refusal('lines-too-many', { line, limit: BATCH_LINES_MAX });
       if (isBlank(bytes)) continue;
+      await room(platform);
       const body = answer(bytes, line).catch((error: unknown) => problem(platform, error));
       inFlight.push({ line, body });
       if (inFlight.length >= LINES_IN_FLIGHT) await write();
@@ -76,7 +77,7 @@ async function answerAll(
     while (inFlight.length > 0) await write();
   } catch (error) {
     while (inFlight.length > 0) await write();
-    push(answers, Math.max(line, 1), problem(platform, error));
+    push(answers, line + 1, problem(platform, error));
   }
   answers.push(null);
 }
@@ -101,17 +102,15 @@ async function takeLine(platform: Platform, context: LineContext, bytes: Uint8Ar
   const { notary } = platform;
   const { party, transport, key } = context;
   const { declared, files } = parseDigestDeposit(bytes);
-  const { deposit } = await withRoom(() =>
-    notary.submit({
-      party,
-      mode: 'batch',
-      how: 'digest',
-      transport,
-      declared,
-      files,
-      ...(key === undefined ? {} : { idempotencyKey: key }),
-    }),
-  );
+  const { deposit } = await notary.submit({
+    party,
+    mode: 'batch',
+    how: 'digest',
+    transport,
+    declared,
+    files,
+    ...(key === undefined ? {} : { idempotencyKey: key }),
+  });
   const { id, received } = deposit;
   return {
     status: 202,
@@ -123,16 +122,12 @@ async function takeLine(platform: Platform, context: LineContext, bytes: Uint8Ar
   };
 }
 
-/** A batch may be larger than what can be outstanding: its lines wait for room, single deposits do not. */
-async function withRoom<T>(submit: () => Promise<T>): Promise<T> {
-  for (let waitedMs = 0; ; waitedMs += ROOM_POLL_MS) {
-    try {
-      return await submit();
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== 'pushback' || waitedMs >= ROOM_WAIT_MS) throw error;
-      await pause(ROOM_POLL_MS);
-    }
-  }
+/**
+ * A batch may be larger than what can be outstanding: its lines wait for room, one after the other, so that their order is the order
+ * of receipt. When none comes, the line is refused as any deposit would be.
+ */
+async function room({ notary }: Platform): Promise<void> {
+  for (let waitedMs = 0; notary.isFull && waitedMs < ROOM_WAIT_MS; waitedMs += ROOM_POLL_MS) await pause(ROOM_POLL_MS);
 }
 
 /** The lines of the body, without their newline. */
@@ -140,11 +135,15 @@ async function* linesOf(ctx: Context, { limits }: Platform): AsyncGenerator<Uint
   let rest: Uint8Array[] = [];
   let restBytes = 0;
   let bodyBytes = 0;
+  const check = (lineBytes: number): void => {
+    if (lineBytes > limits.jsonBytesMax) throw new Refusal('line-too-long', { limit: limits.jsonBytesMax });
+  };
   for await (const chunk of bodyChunks(ctx)) {
     bodyBytes += chunk.length;
     if (bodyBytes > limits.batchBytesMax) throw new Refusal('body-too-large', { limit: limits.batchBytesMax });
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      check(restBytes + end - start);
       yield Buffer.concat([...rest, chunk.subarray(start, end)]);
       rest = [];
       restBytes = 0;
@@ -152,7 +151,7 @@ async function* linesOf(ctx: Context, { limits }: Platform): AsyncGenerator<Uint
     }
     rest.push(chunk.subarray(start));
     restBytes += chunk.length - start;
-    if (restBytes > limits.jsonBytesMax) throw new Refusal('line-too-long', { limit: limits.jsonBytesMax });
+    check(restBytes);
   }
   if (restBytes > 0) yield Buffer.concat(rest);
 }

@@ -50,14 +50,18 @@ export class Committer {
     this.#options = options;
   }
 
+  /** True when what is submitted now is refused with `pushback`. */
+  get isFull(): boolean {
+    return this.#queue.length + this.#options.feeder.outstanding >= this.#options.outstandingMax;
+  }
+
   /**
    * Resolves when the deposit is `pending`.
    * @throws Refusal pushback, stopping, clock-behind, idempotency-key-reused; CertError record-malformed
    */
   async submit(submission: Submission): Promise<Taken> {
     if (this.#closed) throw new Refusal('stopping');
-    if (this.#queue.length + this.#options.feeder.outstanding >= this.#options.outstandingMax)
-      throw new Refusal('pushback');
+    if (this.isFull) throw new Refusal('pushback');
     return new Promise((resolve, reject) => {
       this.#queue.push({ submission, resolve, reject });
       this.#running ??= this.#run();
