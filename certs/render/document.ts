@@ -1,14 +1,21 @@
 // The PDF file around the pages: PDF/A-3a and PDF/UA-1 in one revision, made with pdfkit, same input → same bytes everywhere.
 // ISO 19005-3, ISO 14289-1, ETSI EN 319 142-1. Deterministic because: dates and /ID come from the caller, streams are deflated
 // by fflate instead of the platform's zlib, nothing is read from a clock, a locale or a file system.
-// Not here: what the pages say (pages.ts), filling the signature (certs/issue/sign.ts).
+// Not here: pdfkit's own ways (kit.ts), what the pages say (pages.ts), filling the signature (certs/issue/sign.ts).
 
-import { zlibSync } from 'fflate';
-import PDFDocument from 'pdfkit';
 import { concat, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { attachmentChecksum } from '../core/checksum.ts';
 import type { FontName, Fonts, Glyph } from './fonts.ts';
-import { type DocumentFacts, xmpDescriptions } from './xmp.ts';
+import {
+  type Element,
+  type ElementOptions,
+  type EmbeddedFont,
+  internals,
+  Kit,
+  type Reference,
+  Verbatim,
+} from './kit.ts';
+import { LIBRARIES } from './renderer-id.ts';
 
 /** Points; A4. */
 export const PAGE_WIDTH = 595.28;
@@ -44,118 +51,6 @@ export interface Attachment {
   readonly bytes: Uint8Array;
 }
 
-/** A structure element (ISO 32000-1 section 14.7). */
-export interface Element {
-  add(child: unknown): Element;
-  end(): void;
-  readonly dictionary: Reference;
-}
-
-export interface ElementOptions {
-  readonly lang?: string;
-  readonly alt?: string;
-  readonly scope?: 'Row' | 'Column';
-  /** Left, top, right, bottom in points from the top left corner. */
-  readonly bbox?: readonly [number, number, number, number];
-}
-
-// ---- pdfkit 0.20.2, the internals used -----------------------------------------------------------------------------
-
-interface Reference {
-  data: Record<string, unknown>;
-  offset: number;
-  compress: boolean;
-  buffer: Uint8Array[];
-  end(chunk?: Uint8Array): void;
-  finalize(): void;
-}
-
-interface EmbeddedFont {
-  readonly id: string;
-  readonly subset: { readonly glyphs: number[] };
-  readonly widths: number[];
-  readonly unicode: (readonly number[])[];
-  ref(): Reference;
-}
-
-interface Page {
-  readonly dictionary: Reference;
-  readonly fonts: Record<string, Reference>;
-}
-
-/** What pdfkit's document has beyond its published types. */
-interface Internals {
-  readonly _root: Reference;
-  readonly _font: EmbeddedFont;
-  readonly page: Page;
-  _id: Uint8Array;
-  appendXML(xml: string): void;
-  registerFont(name: string, font: unknown): void;
-  struct(type: string, options: ElementOptions): Element;
-  addStructure(element: Element): void;
-  markStructureContent(tag: string): unknown;
-  endMarkedContent(): void;
-  annotate(x: number, y: number, width: number, height: number, options: object): void;
-}
-
-/** Text that PDFObject.convert writes as it stands. */
-class Verbatim {
-  readonly #text: string;
-  constructor(text: string) {
-    this.#text = text;
-  }
-  get [Symbol.toStringTag](): string {
-    return 'Verbatim';
-  }
-  toString(): string {
-    return this.#text;
-  }
-}
-
-/** pdfkit's document, recording its bytes at once and with what it leaves open filled in. */
-class Kit extends PDFDocument {
-  // Declared, not initialized: pdfkit's constructor already writes the file header.
-  declare recorded: Uint8Array[];
-  declare facts: DocumentFacts;
-  declare atEnd: () => void;
-
-  override push(chunk: Uint8Array | null): boolean {
-    this.recorded ??= [];
-    if (chunk !== null) this.recorded.push(chunk);
-    return true;
-  }
-
-  override ref(data: object): ReturnType<PDFKit.PDFDocument['ref']> {
-    const made = super.ref(data);
-    const ref = made as unknown as Reference;
-    const finalize = ref.finalize.bind(ref);
-    ref.finalize = () => {
-      // Node's zlib differs between builds; fflate is the same code everywhere.
-      if (ref.compress && ref.buffer.length > 0) ref.buffer = [zlibSync(concat(...ref.buffer))];
-      ref.compress = false;
-      finalize();
-    };
-    return made;
-  }
-
-  /** pdfkit's own would repeat /Info without escaping it. */
-  _addInfo(): void {
-    internals(this).appendXML(xmpDescriptions(this.facts));
-  }
-
-  /** The last call before the cross-reference table. pdfkit's own would demand fonts for the form. */
-  override endAcroForm(): this {
-    this.atEnd();
-    return this;
-  }
-}
-
-function internals(kit: Kit): Internals {
-  return kit as unknown as Internals;
-}
-
-// ---- the document --------------------------------------------------------------------------------------------------
-
 /** A font of this document, with the number it gave to each pair of glyph and characters. */
 interface Embedded {
   readonly font: EmbeddedFont;
@@ -178,7 +73,12 @@ export class CertificateDocument {
     this.#signedAt = new Date(options.signedAt);
     if (`${this.#signedAt.toISOString().slice(0, -5)}Z` !== options.signedAt)
       throw new Error('invariant: signedAt is UTC seconds');
-    const facts = { title: options.title, creator: 'Probata', producer: 'pdfkit 0.20.2', created: options.signedAt };
+    const facts = {
+      title: options.title,
+      creator: 'Probata',
+      producer: `pdfkit ${LIBRARIES.pdfkit}`,
+      created: options.signedAt,
+    };
     this.#kit = new Kit({
       pdfVersion: '1.7',
       subset: 'PDF/A-3a',

@@ -55,9 +55,9 @@ describe('certs/render/lines', function () {
     expect(texts('contract_2026', 60)[0]).not.to.equal('contract_');
   });
 
-  it('reads line feeds, carriage returns and tabs in prose, and shows them in names', () => {
-    expect(texts('a\r\nb\rc\n\nd\te', 100)).to.deep.equal(['a', 'b', 'c', '', 'd e']);
-    expect(texts('a\nb', 100, NAME)).to.deep.equal(['a‹U+000A›b']);
+  it('reads line feeds, carriage returns and tabs in prose, and shows them elsewhere', () => {
+    expect(texts('a\r\nb\rc\n\nd\te', 100, { ...STYLE, prose: true })).to.deep.equal(['a', 'b', 'c', '', 'd e']);
+    for (const style of [STYLE, NAME]) expect(texts('a\nb', 100, style)).to.deep.equal(['a‹U+000A›b']);
   });
 
   it('puts right-to-left text in visual order, with brackets mirrored', () => {

@@ -16,6 +16,8 @@ export interface Style {
   readonly bold?: boolean;
   /** Latin text: quotation marks and apostrophes are as narrow as its letters. */
   readonly latin?: boolean;
+  /** Line feeds start new lines; elsewhere they are shown as what they are. */
+  readonly prose?: boolean;
   /** A file name: breaks anywhere sensible, shows unseen spaces, and runs left to right. */
   readonly name?: boolean;
 }
@@ -41,11 +43,10 @@ const bidi = (bidiFactory as unknown as () => Bidi)();
 
 /**
  * Lays out text in lines.
- * @param text newlines separate paragraphs
  * @param width points available
  */
 export function layOut(fonts: Fonts, text: string, style: Style, width: number): Line[] {
-  const paragraphs = style.name === true ? [text] : text.replace(/\r\n?/g, '\n').replaceAll('\t', ' ').split('\n');
+  const paragraphs = style.prose === true ? text.replace(/\r\n?/g, '\n').replaceAll('\t', ' ').split('\n') : [text];
   return paragraphs.flatMap((paragraph) => {
     const clusters =
       style.name === true ? clustersOfName(fonts, paragraph) : clustersOf(fonts, paragraph, style.bold === true);

@@ -56,8 +56,8 @@ function both({ zh, en }: Phrase, style = look.VALUE, styleEn = look.VALUE_EN): 
 }
 
 /** Text of the record, or that there is none. */
-function stated(text: string): Block[] {
-  return text === '' ? [{ text: PHRASES.notProvided, style: look.VALUE_GREY }] : [plain(text)];
+function stated(text: string, style = look.VALUE): Block[] {
+  return text === '' ? [plain(PHRASES.notProvided, look.VALUE_GREY)] : [plain(text, style)];
 }
 
 function plain(text: string, style = look.VALUE, gap = 0): Block {
@@ -264,12 +264,15 @@ function drawRules(sheet: Sheet, { header }: Facts): void {
   sheet.heading(PHRASES.rules.zh, PHRASES.rules.en);
   table(sheet, [
     labelled(PHRASES.article16, both(PHRASES.article16Text)),
-    labelled(PHRASES.article17a, [...stated(platform.statement), ...english(platform.statementEn)]),
+    labelled(PHRASES.article17a, [
+      ...stated(platform.statement, look.PROSE),
+      ...english(platform.statementEn, look.PROSE_EN),
+    ]),
     labelled(PHRASES.article17b, [...stated(submitter.relation), plain(PHRASES.relation, look.SOURCE)]),
     labelled(PHRASES.article17c, both(PHRASES.article17cText)),
     labelled(PHRASES.article18, both(PHRASES.article18Text)),
     ...(Object.keys(PHRASES.declared) as (keyof Declared)[]).map((fact) => {
-      return labelled(PHRASES.declared[fact], stated(declared[fact]));
+      return labelled(PHRASES.declared[fact], stated(declared[fact], look.PROSE));
     }),
   ]);
 }

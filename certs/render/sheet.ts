@@ -3,8 +3,9 @@
 // Not here: what is written (pages.ts), how a line is drawn (canvas.ts).
 
 import { type Color, drawArea, drawLine } from './canvas.ts';
-import type { CertificateDocument, Element } from './document.ts';
+import type { CertificateDocument } from './document.ts';
 import type { Fonts } from './fonts.ts';
+import type { Element } from './kit.ts';
 import { type Line, layOut, type Style } from './lines.ts';
 import { BOTTOM, HEADING, HEADING_EN, LEFT, NAVY, RULE, TOP, WIDTH } from './styles.ts';
 

@@ -29,11 +29,14 @@ export const LEAD_BOLD: Style = { ...LEAD, bold: true };
 export const LEAD_EN: Style = { size: 8.4, leading: 12, color: GREY, latin: true };
 export const COLUMN: Style = { size: 8.4, leading: 12, color: NAVY, bold: true };
 export const COLUMN_EN: Style = { size: 7.2, leading: 10, color: GREY, latin: true };
-export const LABEL: Style = { size: 9.2, leading: 13, color: NAVY };
+export const LABEL: Style = { size: 9.2, leading: 13, color: NAVY, prose: true };
 export const LABEL_EN: Style = { size: 7.4, leading: 9.8, color: GREY, latin: true };
 export const VALUE: Style = { size: 9.6, leading: 14, color: INK };
 export const VALUE_GREY: Style = { ...VALUE, color: GREY };
 export const VALUE_EN: Style = { size: 8, leading: 11, color: GREY, latin: true };
+/** What somebody wrote, which may have several lines. */
+export const PROSE: Style = { ...VALUE, prose: true };
+export const PROSE_EN: Style = { ...VALUE_EN, prose: true };
 export const NAME: Style = { ...VALUE, name: true };
 export const DIGEST: Style = { size: 7.6, leading: 11, color: INK };
 export const DIGEST_LABEL: Style = { size: 6.8, leading: 9.6, color: GREY };
