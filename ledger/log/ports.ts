@@ -1,8 +1,7 @@
-/**
- * The ports of the ledger's writers: everything that ledger/log, ledger/witness and ledger/mirror may do to the outside.
- * Each contract states atomicity, durability and concurrency; ledger/store/contract.ts is the test of these sentences.
- * Does not hold any driver, format or rule of the ledger.
- */
+// The ports of the ledger's writers: everything that ledger/log, ledger/witness and ledger/mirror may do to the outside.
+// Each contract states atomicity, durability and concurrency; ledger/store/contract.ts is the test of these sentences.
+// Does not hold any driver, format or rule of the ledger.
+
 import type { Checkpoint } from '../core/checkpoint.ts';
 import type { Hash } from '../core/hash.ts';
 

@@ -22,9 +22,8 @@ import { inProcessHttp, ORIGIN, testClock, testSigner } from '../witness/testing
 import type { LogEvent } from './events.ts';
 import { parseHeadRecord, recordHash } from './head-record.ts';
 import { Log, type LogOptions } from './log.ts';
-import type { Cosigner, Http } from './ports.ts';
+import type { Cosigner, HeadStore, Http, TileStore } from './ports.ts';
 import type { Published } from './published.ts';
-import { storedLog } from './stored-log.ts';
 
 /** A court: a real witness on its own disk. `down`: nothing answers. */
 export class Court {
@@ -263,6 +262,15 @@ export async function expectSound(world: World, stores: KeyedStores): Promise<vo
     expect(checkpoint.size).to.be.at.most(size);
     expect(equal(checkpoint.root, rootOf(checkpoint.size)), `what ${cosigner.name} cosigned`).to.equal(true);
   }
+}
+
+/** The paths of tlog-tiles, answered straight from the stores. */
+function storedLog(tiles: TileStore, heads: HeadStore): (path: string) => Promise<Uint8Array | undefined> {
+  return async (path) => {
+    if (path !== 'checkpoint') return tiles.get(path);
+    const latest = await heads.latest();
+    return latest === undefined ? undefined : utf8Encode(parseHeadRecord(latest.bytes).note);
+  };
 }
 
 async function allEntries(fetch: (path: string) => Promise<Uint8Array | undefined>, size: number): Promise<string[]> {
