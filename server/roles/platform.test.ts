@@ -107,6 +107,16 @@ describe('server/roles/platform', () => {
     await until(async () => (await consortium.fetch('/readyz')).status === 200);
   });
 
+  it('takes the timestamp from another court when the first one is away', async () => {
+    await consortium.stop('platform');
+    await consortium.stop('court-1');
+    await consortium.startPlatform();
+    const { view } = await post(form(FILES, {}), { prefer: 'wait=60' });
+    expect(view.state).to.equal('certified');
+    expect(consortium.events.map(({ event }) => event)).to.include('timestamp-failed');
+    await consortium.startMember('court-1');
+  });
+
   it('keeps everything over a restart, and finishes what was under way', async () => {
     const { view: done } = await post(form(FILES, {}), { prefer: 'wait=30' });
     const before = await bytesOf(done.links['certificate'] as string);
