@@ -12,9 +12,10 @@ import {
   sameAlgorithm,
   verifySignature,
 } from './algorithms.ts';
-import { parseDer } from './der.ts';
+import { parseDer, readInteger } from './der.ts';
 import { encode, encodeInteger, encodeOctets, encodeOid, encodeSequence } from './der-write.ts';
 import { OID } from './oids.ts';
+import { bigEndian } from './rsa.ts';
 
 const MESSAGE = utf8Encode('message');
 const NULL = encode(0x05);
@@ -66,6 +67,25 @@ describe('signature algorithms', () => {
     );
   });
 
+  it('ECDSA refuses numbers that would fit only after being cut off', () => {
+    const key = keyOf(p256.publicKey);
+    const signature = new Uint8Array(sign('sha256', MESSAGE, p256.privateKey));
+    const [r, s] = parseDer(signature).children.map(readInteger) as [bigint, bigint];
+    const check = (...numbers: bigint[]): boolean =>
+      verify(key, { oid: OID.ecdsaWithSHA256 }, encodeSequence(...numbers.map((n) => encodeInteger(n))));
+    expect(check(r, s)).to.equal(true);
+    for (const wrong of [
+      [r + 2n ** 256n, s],
+      [r, s + 2n ** 256n],
+      [r - 2n ** 256n, s],
+      [r, s - 2n ** 256n],
+      [0n, s],
+      [r, 0n],
+    ]) {
+      expect(check(...wrong)).to.equal(false);
+    }
+  });
+
   describe('RSA refuses', () => {
     const key = keyOf(rsa.publicKey);
     const raw = (block: Uint8Array): Uint8Array =>
@@ -101,6 +121,20 @@ describe('signature algorithms', () => {
       ['zero', () => new Uint8Array(256)],
     ];
     for (const [what, signature] of cases) it(what, () => expect(verify(key, RSA_SHA256, signature())).to.equal(false));
+
+    it('the signature plus the modulus, which is the same number modulo it', () => {
+      const { n } = rsa.publicKey.export({ format: 'jwk' });
+      const modulus = BigInt(`0x${Buffer.from(n as string, 'base64url').toString('hex')}`);
+      for (let i = 0; ; i += 1) {
+        const message = utf8Encode(`message ${i}`);
+        const signature = new Uint8Array(sign('sha256', message, rsa.privateKey));
+        const larger = BigInt(`0x${Buffer.from(signature).toString('hex')}`) + modulus;
+        if (larger >= 1n << 2_048n) continue;
+        const check = (bytes: Uint8Array): boolean => verifySignature(key, RSA_SHA256, message, bytes, { lowS: false });
+        expect([check(signature), check(bigEndian(larger, 256))]).to.deep.equal([true, false]);
+        return;
+      }
+    });
 
     it('but not the control', () => expect(verify(key, RSA_SHA256, raw(block(info(sha256Null))))).to.equal(true));
 

@@ -45,6 +45,7 @@ describe('DER', () => {
       ['a long length with a leading zero', `048200 80${'00'.repeat(128)}`],
       ['a length of four bytes', '0484 00000001 00'],
       ['a tag number above 30', '1f1f 00'],
+      ['a context tag number above 30', '9f0100'],
       ['an application tag', '6000'],
       ['a private tag', 'c000'],
       ['end-of-contents', '0000'],
@@ -176,6 +177,8 @@ describe('DER', () => {
     expect(readInteger(implicit(fields.take(), TAG.integer))).to.equal(2n);
     fields.end();
     expect(codeOf(() => fields.take())).to.equal('der-malformed');
+    expect(codeOf(() => new Fields(sequence, 'test', TAG.set))).to.equal('der-malformed');
+    expect(codeOf(() => new Fields(sequence, 'test').take(TAG.oid))).to.equal('der-malformed');
     expect(codeOf(() => implicit(parseDer(bytes('80020001')), TAG.integer))).to.equal('der-malformed');
   });
 

@@ -71,6 +71,20 @@ describe('certification path', () => {
     expect(check([await issueDocumentSigner(pki.root, subject('叶'), VALIDITY)])).to.equal(undefined);
   });
 
+  it('takes four intermediates and no fifth', async () => {
+    const top = await issue(undefined, subject('顶'), VALIDITY, [ca(), certSign]);
+    const levels = [top];
+    for (let i = 1; i <= 5; i += 1)
+      levels.push(await issue(levels.at(-1), subject(`第${i}级`), VALIDITY, [ca(), certSign]));
+    const codeAt = async (level: number): Promise<string | undefined> => {
+      const leaf = await issueDocumentSigner(levels[level] as Issued, subject('叶'), VALIDITY);
+      const [one, ...bag] = certificates(leaf, ...levels.slice(1, level + 1));
+      return codeOf(() => checkPath(one!, bag, certificates(top), NOW_MS, 'document-signing'));
+    };
+    expect(await codeAt(4)).to.equal(undefined);
+    expect(await codeAt(5)).to.equal('x509-untrusted');
+  });
+
   describe('has no trust without', () => {
     it('a root pinned: another root of the same name', async () => {
       const other = await makePki();

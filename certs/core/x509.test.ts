@@ -6,7 +6,14 @@ import { encodeAlgorithm } from './algorithms.ts';
 import { type Der, parseDer } from './der.ts';
 import { encode, encodeInteger, encodeOctets, encodeOid, encodeSequence, encodeUtf8 } from './der-write.ts';
 import { OID } from './oids.ts';
-import { certificateFromPem, isSignedBy, nameText, parseCertificate, sameCertificate } from './x509.ts';
+import {
+  CERTIFICATE_BYTES_MAX,
+  certificateFromPem,
+  isSignedBy,
+  nameText,
+  parseCertificate,
+  sameCertificate,
+} from './x509.ts';
 
 describe('X.509', () => {
   let pki: TestPki;
@@ -42,6 +49,12 @@ describe('X.509', () => {
       });
       expect(code === undefined || code === 'der-malformed' || code === 'x509-malformed', `byte ${at}`).to.equal(true);
     }
+  });
+
+  it('lets nothing verify under a key of a type it does not know', () => {
+    const [signer, intermediate] = pki.path;
+    expect(isSignedBy(signer!, intermediate!)).to.equal(true);
+    expect(isSignedBy(signer!, { ...intermediate!, publicKey: undefined })).to.equal(false);
   });
 
   describe('refuses', () => {
@@ -107,7 +120,10 @@ describe('X.509', () => {
             return [...fields.slice(0, 6), key, fields[7]!];
           }),
       ],
-      ['a certificate longer than the limit', () => new Uint8Array(16 * 1024 + 1)],
+      [
+        'a certificate longer than the limit',
+        () => withExtensions(extension('1.2.3', encodeOctets(new Uint8Array(CERTIFICATE_BYTES_MAX)))),
+      ],
     ];
     for (const [what, der] of refused) {
       it(what, () => expect(codeOf(() => parseCertificate(der()))).to.be.oneOf(['x509-malformed', 'der-malformed']));
