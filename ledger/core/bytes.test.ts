@@ -58,7 +58,7 @@ describe('bytes', () => {
       fc.assert(fc.property(fc.uint8Array(), (bytes) => void expect(hexDecode(hexEncode(bytes))).to.deep.equal(bytes)));
     });
 
-    for (const text of ['0', 'AB', '0x', ' 00', '0g', '\u0660\u0660']) {
+    for (const text of ['0', 'AB', '0x', ' 00', '0g', 'g0', '\u0660\u0660']) {
       it(`refuses ${JSON.stringify(text)}`, () => expect(hexDecode(text)).to.equal(undefined));
     }
 
