@@ -19,6 +19,7 @@ import { originHash } from '../../ledger/witness/request.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
 import { readConfig, readRole, TRUST_FILE } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
+import type { Terminal } from '../program.ts';
 import { StartError } from '../start-error.ts';
 import { openMirrorStores, openPlatformStores } from '../wiring.ts';
 import { readTrust } from './trust.ts';
@@ -43,19 +44,18 @@ interface Source {
  * @returns the exit code
  * @throws StartError
  */
-export async function runFsck(target: string, options: { trust?: string }): Promise<number> {
-  const source = await openSource(target);
+export async function runFsck(target: string, options: { trust?: string }, terminal: Terminal): Promise<number> {
+  const source = await openSource(target, terminal);
   try {
     const keys = options.trust === undefined ? source.keys : readTrust(options.trust).policy.logs.map(({ key }) => key);
     if (keys === undefined)
       throw new StartError('input-missing', 'name the trust bundle that has the log’s key with --trust');
     const logKey = await keyOf(source.fetch, keys);
     const result = await fsck({ fetch: source.fetch, logKey, onProgress: progress });
-    for (const problem of result.problems) console.log(line(problem));
-    console.log(
-      `size ${result.size}, root ${base64Encode(result.root)}, ${result.entries} entries read, ${result.problems.length} problems`,
-    );
-    return result.problems.length === 0 ? 0 : 1;
+    for (const problem of result.problems) terminal.out(line(problem));
+    const { size, root, entries, problems } = result;
+    terminal.out(`size ${size}, root ${base64Encode(root)}, ${entries} entries read, ${problems.length} problems`);
+    return problems.length === 0 ? 0 : 1;
   } finally {
     await source.close();
   }
@@ -88,11 +88,11 @@ function originIn(bytes: Uint8Array): string | undefined {
   }
 }
 
-async function openSource(target: string): Promise<Source> {
+async function openSource(target: string, terminal: Terminal): Promise<Source> {
   if (/^https?:\/\//.test(target)) return overHttp(target);
   const role = readRole(target);
-  if (role === 'platform') return openPlatform(target);
-  if (role === 'mirror') return openMirror(target);
+  if (role === 'platform') return openPlatform(target, terminal);
+  if (role === 'mirror') return openMirror(target, terminal);
   throw new StartError('input-malformed', `${target} is a court's folder: a court keeps checkpoints, not the ledger`);
 }
 
@@ -116,18 +116,18 @@ function overHttp(url: string): Source {
   };
 }
 
-async function openPlatform(dir: string): Promise<Source> {
+async function openPlatform(dir: string, terminal: Terminal): Promise<Source> {
   const { listen } = readConfig(dir, 'platform');
   const keys = readTrust(join(dir, TRUST_FILE)).policy.logs.map(({ key }) => key);
   const stores = await openedOr(() => openPlatformStores(dir, failed));
   if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/ledger`), keys };
   const head = await stores.heads.latest();
   const size = head === undefined ? 0 : sizeOf(parseHeadRecord(head.bytes).note);
-  const fetch = fromStore(stores.tiles, size, () => stores.ledger.get(PUBLISHED_KEY));
+  const fetch = fromStore(terminal, stores.tiles, size, () => stores.ledger.get(PUBLISHED_KEY));
   return { fetch, keys, close: () => stores.close() };
 }
 
-async function openMirror(dir: string): Promise<Source> {
+async function openMirror(dir: string, terminal: Terminal): Promise<Source> {
   const { listen, logs } = readConfig(dir, 'mirror');
   const [log] = logs;
   if (log === undefined) throw new Error('invariant: a mirror has a log');
@@ -138,7 +138,9 @@ async function openMirror(dir: string): Promise<Source> {
   const head = await stores.heads(hash).latest();
   const note = head === undefined ? undefined : parseRemembered(head.bytes).note;
   const size = note === undefined ? 0 : sizeOf(note);
-  const fetch = fromStore(stores.tiles(hash), size, async () => (note === undefined ? undefined : utf8Encode(note)));
+  const fetch = fromStore(terminal, stores.tiles(hash), size, async () =>
+    note === undefined ? undefined : utf8Encode(note),
+  );
   return { fetch, keys, close: () => stores.close() };
 }
 
@@ -161,7 +163,12 @@ function sizeOf(note: string): number {
 }
 
 /** Paths as a server would answer them, from the tiles of a tree of `size`. */
-function fromStore(tiles: TileStore, size: number, checkpoint: () => Promise<Uint8Array | undefined>): Fetch {
+function fromStore(
+  terminal: Terminal,
+  tiles: TileStore,
+  size: number,
+  checkpoint: () => Promise<Uint8Array | undefined>,
+): Fetch {
   const reader = new Reader(tiles, () => size);
   return async (path) => {
     if (path === 'checkpoint') return checkpoint();
@@ -169,7 +176,7 @@ function fromStore(tiles: TileStore, size: number, checkpoint: () => Promise<Uin
       return await reader.tile(parseTilePath(path));
     } catch (error) {
       if (!(error instanceof LogError || (error instanceof StoreError && error.code === 'corrupt'))) throw error;
-      console.error(`${path}: ${error.message}`);
+      terminal.err(`${path}: ${error.message}`);
       return undefined;
     }
   };

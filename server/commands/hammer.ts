@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type HammerReport, hammer } from '../../ledger/tools/hammer.ts';
 import { openHttpClient } from '../http/client.ts';
+import type { Terminal } from '../program.ts';
 import { readTrust } from './trust.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -25,7 +26,7 @@ export interface HammerCommand {
 }
 
 /** Runs the load. @returns the exit code */
-export async function runHammer(command: HammerCommand): Promise<number> {
+export async function runHammer(command: HammerCommand, terminal: Terminal): Promise<number> {
   const client = openHttpClient();
   const url = command.url.replace(/\/$/, '');
   const report = await hammer({
@@ -36,10 +37,10 @@ export async function runHammer(command: HammerCommand): Promise<number> {
     now: () => performance.now(),
     sleep: (ms) => sleep(ms),
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
-    onProgress: (progress) => console.error(line(progress)),
+    onProgress: (progress) => terminal.err(line(progress)),
   });
   client.close();
-  console.log(JSON.stringify(report));
+  terminal.out(JSON.stringify(report));
   const failed = report.failures.length > 0 || (command.goal !== undefined && !report.goalReached);
   return failed ? 1 : 0;
 }

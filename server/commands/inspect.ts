@@ -18,11 +18,11 @@ import { StartError } from '../start-error.ts';
 const FILE_BYTES_MAX = 134_217_728;
 
 /**
- * Prints what a file holds.
+ * What a file holds, in lines for a person.
  * @throws StartError `input-missing`, `input-malformed`
  */
-export function inspect(path: string): void {
-  console.log(inspectBytes(readInput(path), path).join('\n'));
+export function inspect(path: string): string[] {
+  return inspectBytes(readInput(path), path);
 }
 
 function readInput(path: string): Uint8Array {

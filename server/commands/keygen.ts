@@ -1,5 +1,5 @@
 /**
- * `probata keygen`: makes one key of a log or a cosigner and prints the vkey others must know it by.
+ * `probata keygen`: makes one key of a log or a cosigner, and says the vkey that others must know it by.
  */
 import { formatVkey, isKeyName, type KeyType } from '../../ledger/core/note.ts';
 import { generateKey, signerOf, writeKeyFile } from '../keys.ts';
@@ -9,11 +9,12 @@ import { StartError } from '../start-error.ts';
 export const KEY_KINDS: Readonly<Record<string, KeyType>> = { log: 0x01, ed25519: 0x04, 'ml-dsa-44': 0x06 };
 
 /**
- * Writes the private key to a new file (mode 0600) and prints its vkey.
+ * Writes the private key to a new file, mode 0600.
  * @param options `type` one of KEY_KINDS
+ * @returns its vkey
  * @throws StartError `input-malformed`, `output-refused`
  */
-export function keygen(options: { type: string; name: string; out: string }): void {
+export function keygen(options: { type: string; name: string; out: string }): string {
   const type = KEY_KINDS[options.type];
   if (type === undefined) throw new Error('invariant: the command line offers these kinds only');
   if (!isKeyName(options.name))
@@ -26,5 +27,5 @@ export function keygen(options: { type: string; name: string; out: string }): vo
     const why = code === 'EEXIST' ? 'exists; a key is never overwritten' : `cannot be written: ${code}`;
     throw new StartError('output-refused', `${options.out} ${why}`, { cause });
   }
-  console.log(formatVkey(signerOf(pem, options.name, type).key));
+  return formatVkey(signerOf(pem, options.name, type).key);
 }

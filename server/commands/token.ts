@@ -15,33 +15,29 @@ export interface NewParty {
   readonly expires?: string;
 }
 
-/** Makes a token and prints it: the only time it can be seen. @throws StartError */
-export function addToken(dir: string, { expires, ...party }: NewParty): void {
-  console.log(createToken(join(dir, TOKENS_FILE), party, expires ?? null));
+/** Makes a token. @returns it: the only time it can be seen. @throws StartError */
+export function addToken(dir: string, { expires, ...party }: NewParty): string {
+  return createToken(join(dir, TOKENS_FILE), party, expires ?? null);
 }
 
-/** Prints one line for each token; the tokens themselves are not known. @throws StartError */
-export async function listTokens(dir: string): Promise<void> {
+/** One line for each token; the tokens themselves are not known. @throws StartError */
+export async function listTokens(dir: string): Promise<string[]> {
   const { tokens } = await readTokens(dir);
-  for (const { party, name, expires, sha256 } of tokens) {
-    console.log(
-      `${party}\t${JSON.stringify(name)}\t${expires === null ? 'never expires' : `expires ${expires}`}\t${sha256.slice(0, 16)}`,
-    );
-  }
+  return tokens.map(({ party, name, expires, sha256 }) => {
+    const until = expires === null ? 'never expires' : `expires ${expires}`;
+    return [party, JSON.stringify(name), until, sha256.slice(0, 16)].join('\t');
+  });
 }
 
-/** Takes every token of a party out. @returns the exit code: 1 when it had none. @throws StartError */
+/** Takes every token of a party out. @returns how many. @throws StartError */
 export async function revokeTokens(dir: string, party: string): Promise<number> {
   const file = await readTokens(dir);
   const kept = file.tokens.filter((row) => row.party !== party);
   const path = join(dir, TOKENS_FILE);
-  writeFileSync(`${path}.new`, `${JSON.stringify({ ...file, tokens: kept }, undefined, 2)}\n`, {
-    mode: 0o600,
-    flush: true,
-  });
+  const text = `${JSON.stringify({ ...file, tokens: kept }, undefined, 2)}\n`;
+  writeFileSync(`${path}.new`, text, { mode: 0o600, flush: true });
   renameSync(`${path}.new`, path);
-  console.error(`${file.tokens.length - kept.length} tokens of ${party} revoked`);
-  return kept.length < file.tokens.length ? 0 : 1;
+  return file.tokens.length - kept.length;
 }
 
 interface TokensFile {

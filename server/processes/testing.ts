@@ -196,6 +196,18 @@ export class ProcessConsortium {
     return answer?.status === 202 ? JSON.parse(Buffer.from(answer.body).toString()).id : answer?.status;
   }
 
+  /** Deposits a batch of random digests. @returns the ids that the platform acknowledged */
+  async depositBatch(lines: number): Promise<string[]> {
+    const body = Array.from({ length: lines }, digestDeposit).join('\n');
+    const answer = await this.post('/api/v1/deposits/batch', 'application/x-ndjson', body);
+    if (answer?.status !== 200) return [];
+    const answers = Buffer.from(answer.body).toString().trim().split('\n');
+    return answers
+      .map((line) => JSON.parse(line))
+      .filter(({ status }) => status === 202)
+      .map(({ id }) => id);
+  }
+
   /** Where a deposit stands. */
   async view(id: string): Promise<DepositView | undefined> {
     const answer = await this.api(`/api/v1/deposits/${id}`);

@@ -28,6 +28,9 @@ const READYZ_BYTES_MAX = 65_536;
 /** A process that has not ended this long after SIGTERM is killed. */
 const KILL_AFTER_MS = 25_000;
 
+/** A timer that only keeps this process running. */
+const ALIVE_MS = 3_600_000;
+
 interface Watched {
   readonly place: Place;
   readonly child: ChildProcess;
@@ -52,24 +55,29 @@ export async function startConsortium(options: { data: string; port: number }): 
   moveTo(places);
 
   const state = { stopping: false };
+  // Also when every process has died: they may be started again by hand, and we are asked to stop.
+  const alive = setInterval(() => {}, ALIVE_MS);
   const signal = stopSignal(state);
   const watched = places.map((place) => watch(place, say, state));
   const platform = watched[0];
   if (platform === undefined) throw new Error('invariant: the platform has a place');
   const url = `http://${LOOPBACK}:${options.port}`;
 
-  const failed = await Promise.race([
-    signal.then(() => false),
-    platform.ended.then(() => true),
-    ready(url, say, state).then(() => {
-      if (!state.stopping) process.stdout.write(`ready ${url}\n`);
-      return signal.then(() => false);
-    }),
+  const outcome = await Promise.race([
+    signal.then(() => 'told to stop' as const),
+    platform.ended.then(() => 'ended' as const),
+    ready(url, say, state).then(() => 'ready' as const),
   ]);
-  if (failed && !state.stopping) say('start', 'the platform ended before it was ready; stopping the others');
+  const failed = outcome === 'ended' && !state.stopping;
+  if (failed) say('start', 'the platform ended before it was ready; stopping the others');
+  if (outcome === 'ready' && !state.stopping) {
+    process.stdout.write(`ready ${url}\n`);
+    await signal;
+  }
   state.stopping = true;
   await stop([platform]);
   await stop(watched.slice(1));
+  clearInterval(alive);
   return failed ? 1 : 0;
 }
 

@@ -1,0 +1,116 @@
+/** The command line as scripts see it: exit codes, one sentence on stderr, keys and tokens made by hand. In this process; consortium.test.ts starts real ones. */
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { parseVkey } from '../ledger/core/note.ts';
+import { openAuthenticator } from './auth.ts';
+import { readSigner } from './keys.ts';
+import { runProgram } from './program.ts';
+import { initConsortium } from './roles/init.ts';
+
+const SOURCE = fileURLToPath(import.meta.url);
+
+async function probata(args: readonly string[], env: Record<string, string> = {}) {
+  const [stdout, stderr]: [string[], string[]] = [[], []];
+  const code = await runProgram(args, { env, out: (line) => stdout.push(line), err: (line) => stderr.push(line) });
+  return { code, stdout: stdout.join('\n'), stderr: stderr.join('\n') };
+}
+
+describe('server/program', () => {
+  let dir: string;
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'probata-cli-'));
+    await initConsortium({
+      data: join(dir, 'data'),
+      port: 9000,
+      courts: 1,
+      mirrors: 1,
+      name: 'demo',
+      nowMs: Date.now(),
+    });
+  });
+  after(() => rmSync(dir, { recursive: true }));
+
+  it('answers usage errors with 64, and help and version with 0', async () => {
+    const asked: [args: string[], code: number, env?: Record<string, string>][] = [
+      [['--help'], 0],
+      [['--version'], 0],
+      [['help', 'fsck'], 0],
+      [['nonsense'], 64],
+      [['court'], 64],
+      [['fsck', '--nonsense', 'x'], 64],
+      [['init', '--data', 'x', '--courts', '0'], 64],
+      [['keygen', '--type', 'rsa', '--name', 'a', '--out', 'b'], 64],
+      [['start'], 64, { PROBATA_PORT: '70000' }],
+    ];
+    const ran = await Promise.all(asked.map(([args, , env]) => probata(args, env)));
+    expect(ran.map(({ code }) => code)).deep.equal(asked.map(([, code]) => code));
+    expect(ran[1]?.stdout).match(/^\d+\.\d+\.\d+$/);
+  });
+
+  it('says each expected failure in one line, without a stack, with exit code 1', async () => {
+    const failures: [args: string[], sentence: RegExp][] = [
+      [['court', join(dir, 'nowhere')], /config\.json cannot be read; make it with "probata init"/],
+      [['mirror', join(dir, 'data', 'court-1')], /does not belong to a mirror/],
+      [['fsck', join(dir, 'data', 'court-1')], /a court keeps checkpoints, not the ledger/],
+      [
+        ['fsck', 'http://127.0.0.1:9/ledger', '--trust', join(dir, 'data', 'trust.json')],
+        /127\.0\.0\.1:9: ECONNREFUSED/,
+      ],
+      [['fsck', 'http://127.0.0.1:9/ledger', '--trust', SOURCE], /is not a trust bundle/],
+      [['inspect', SOURCE], /is no file of ours/],
+      [['inspect', join(dir, 'nowhere')], /cannot be read: ENOENT/],
+    ];
+    const ran = await Promise.all(failures.map(([args]) => probata(args)));
+    for (const [i, [args, sentence]] of failures.entries()) {
+      expect(ran[i], args.join(' ')).include({ code: 1, stdout: '' });
+      expect(ran[i]?.stderr, args.join(' '))
+        .match(sentence)
+        .and.match(/^probata: [^\n]*$/);
+    }
+  });
+
+  it('makes a key that signs as the vkey it printed, once', async () => {
+    const out = join(dir, 'new.pem');
+    const args = ['keygen', '--type', 'ml-dsa-44', '--name', 'court-9.example', '--out', out];
+    const made = await probata(args);
+    expect(made.code).equal(0);
+    expect(parseVkey(made.stdout)).deep.equal(readSigner(out, 'court-9.example', 0x06).key);
+    expect(statSync(out).mode & 0o777).equal(0o600);
+    const again = await probata(args);
+    expect(again).include({ code: 1, stdout: '' });
+    expect(again.stderr).match(/exists; a key is never overwritten/);
+  });
+
+  it('adds, lists and revokes tokens that the platform follows', async () => {
+    const platform = join(dir, 'data', 'platform');
+    const added = await probata(['token', 'add', platform, '--party', 'zhang', '--name', '张喆']);
+    expect(added.code).equal(0);
+    const authenticator = await openAuthenticator(join(platform, 'tokens.json'), Date.now);
+    const bearer = `Bearer ${added.stdout}`;
+    expect(await authenticator.authenticate(bearer)).include({ party: 'zhang', name: '张喆' });
+    const listed = await probata(['token', 'list', platform]);
+    expect(listed.stdout).contain('zhang').and.not.contain(added.stdout);
+    expect((await probata(['token', 'revoke', platform, 'zhang'])).code).equal(0);
+    expect(await authenticator.authenticate(bearer).catch((error) => error.code)).equal('token-unknown');
+    expect((await probata(['token', 'revoke', platform, 'zhang'])).code).equal(1);
+    const demo = readFileSync(join(dir, 'data', 'token'), 'utf8').trim();
+    expect(await authenticator.authenticate(`Bearer ${demo}`)).include({ party: 'demo' });
+  });
+
+  it('inspects a trust bundle, and shows what strangers wrote without letting it steer the terminal', async () => {
+    const path = join(dir, 'trust.json');
+    const trust = JSON.parse(readFileSync(join(dir, 'data', 'trust.json'), 'utf8'));
+    trust.members[0].name = '示范\u001b[2J';
+    writeFileSync(path, JSON.stringify(trust));
+    const hostile = await probata(['inspect', path]);
+    expect(hostile.stdout + hostile.stderr).not.contain('\u001b');
+    const honest = await probata(['inspect', join(dir, 'data', 'trust.json')]);
+    expect(honest.stdout)
+      .match(/^trust bundle/)
+      .and.contain('group courts: 1 of court-1')
+      .and.contain('示范互联网法院一');
+  });
+});
