@@ -86,7 +86,7 @@ export async function killOnce(dir: string, world: World, afterMs: number): Prom
 }
 
 /** Recovers the folder as a restart would, then checks everything. */
-async function expectSoundOnDisk(dir: string, world: World): Promise<void> {
+export async function expectSoundOnDisk(dir: string, world: World): Promise<void> {
   const store = await openLevelStore(dir, noFatal);
   world.clock.ms = Date.now();
   const session = await startOwned(world, store);
