@@ -5,6 +5,7 @@
  * with growing pauses and holds nobody else up. What is owed survives a restart; what is stored never changes.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseRecord, type ShownRecord } from '../certs/core/record.ts';
 import { showFiles } from '../certs/issue/record-builder.ts';
 import type { TlogProof } from '../ledger/core/tlog-proof.ts';
@@ -15,6 +16,8 @@ import { Refusal } from './refusal.ts';
 
 /** Rendering uses one processor fully; the second waits for its timestamp meanwhile. */
 const ISSUERS = 2;
+/** How long closing waits for certificates that are being made; what is not done then is made at the next start. */
+const CLOSE_WAIT_MS = 5000;
 /** First pause after a failure; doubles up to RETRY_MAX_MS. */
 const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 15_000;
@@ -47,6 +50,7 @@ export class Certifier {
   #turns: (() => void)[] = [];
   #closed = false;
   #released = false;
+  #abandoned = false;
 
   constructor(options: CertifierOptions) {
     this.#options = options;
@@ -122,10 +126,15 @@ export class Certifier {
     for (const waiters of this.#waiters.values()) for (const resolve of waiters) resolve();
   }
 
-  /** Begins nothing new and waits for what is being made. */
+  /** Begins nothing new and waits a little for what is being made; nothing is stored after it. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled(this.#making.values());
+    this.releaseWaiting();
+    const waiting = new AbortController();
+    const over = pause(CLOSE_WAIT_MS, undefined, { signal: waiting.signal }).catch(() => {});
+    await Promise.race([Promise.allSettled(this.#making.values()), over]);
+    waiting.abort();
+    this.#abandoned = true;
   }
 
   async #pay(id: string, index: number): Promise<void> {
@@ -163,6 +172,7 @@ export class Certifier {
       if (file !== undefined && file >= whole.parts) throw new Refusal('file-not-found');
       const record = file === undefined ? whole : showFiles(whole, [file]);
       const pdf = await issue(record, await proof(index));
+      if (this.#abandoned) throw new Refusal('stopping');
       // A crash from here on leaves at most a blob without an owner, which the next start deletes.
       const certificate = await this.#store(pdf);
       await store.certified(id, file, certificate);

@@ -37,7 +37,9 @@ const READ_TIMEOUT_MS = 30_000;
 const VIEW_BYTES_MAX = 16 * 1024 * 1024;
 /** Pauses between attempts when the platform cannot be reached or asks for patience. */
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
-const POLL_MS = 300;
+/** Between two questions whether it is certified: grows to the larger, so that a long wait asks little. */
+const POLL_MIN_MS = 200;
+const POLL_MAX_MS = 3000;
 /** A platform that does not answer for this long while we wait ends the wait. */
 const SILENCE_MS = 60_000;
 
@@ -127,12 +129,12 @@ async function waitCertified(platform: Remote, first: DepositView, progress: Pro
   const said = new Set<string>();
   let view = first;
   let heardMs = Date.now();
-  for (;;) {
+  for (let pollMs = POLL_MIN_MS; ; pollMs = Math.min(pollMs * 1.2, POLL_MAX_MS)) {
     const line = `${view.state}: ${view.message.en} ${view.message.zh}`;
     if (!said.has(line)) progress.say(line);
     said.add(line);
     if (view.state === 'certified') return;
-    await pause(POLL_MS);
+    await pause(pollMs);
     const outcome = await ask(platform, {
       method: 'GET',
       url: `${platform.url}${first.links['self']}`,

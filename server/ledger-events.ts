@@ -9,10 +9,8 @@ import { sha256 } from '../ledger/core/hash.ts';
 import type { LogEvent } from '../ledger/log/events.ts';
 import { REPORTS_FOLDER } from './config.ts';
 import type { Readiness } from './health.ts';
-import type { EventFields, EventLevel, EventLog } from './logging.ts';
+import type { EventFields, EventLog } from './logging.ts';
 
-/** Every head and every cosignature is an event of a healthy ledger: told in detail only on request. */
-const ROUTINE = new Set<LogEvent['kind']>(['head', 'cosigned', 'published']);
 const LEVELS = { info: 'info', warning: 'warn', alarm: 'alarm' } as const;
 
 /** @param dir the platform's folder: reports go to a folder in it */
@@ -21,9 +19,17 @@ export function ledgerEvents(log: EventLog, readiness: Readiness, dir: string): 
     if (event.kind === 'cosigned' || event.kind === 'question-answered') readiness.heard(event.cosigner, true);
     if (event.kind === 'cosigner-failed') readiness.heard(event.cosigner, false);
     if (event.kind === 'clock-back' || event.kind === 'clock-caught-up') readiness.sealed(event.kind === 'clock-back');
-    const level: EventLevel = ROUTINE.has(event.kind) ? 'debug' : LEVELS[event.severity];
-    log(level, `ledger-${event.kind}`, fieldsOf(event, dir));
+    log(isRoutine(event) ? 'debug' : LEVELS[event.severity], `ledger-${event.kind}`, fieldsOf(event, dir));
   };
+}
+
+/**
+ * Every head and every cosignature is an event of a healthy ledger, told only to those who ask for detail. A cosigner that stays away
+ * is told of at the 1st, 2nd, 4th, 8th… attempt.
+ */
+function isRoutine(event: LogEvent): boolean {
+  if (event.kind === 'cosigner-failed') return (event.failures & (event.failures - 1)) !== 0;
+  return event.kind === 'head' || event.kind === 'cosigned' || event.kind === 'published';
 }
 
 function fieldsOf(event: LogEvent, dir: string): EventFields {
@@ -33,6 +39,7 @@ function fieldsOf(event: LogEvent, dir: string): EventFields {
     ...('cosigner' in event ? { member: event.cosigner } : {}),
     ...('error' in event ? { reason: event.error.message } : {}),
     ...('lastMs' in event ? { ms: event.lastMs - event.nowMs } : {}),
+    ...('failures' in event ? { count: event.failures } : {}),
     ...('report' in event ? { report: writeReport(dir, event.report) } : {}),
   };
 }

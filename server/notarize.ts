@@ -111,7 +111,7 @@ export class Notary {
       build: (submission, id, received) => buildDeposit(submission, id, received, facts),
       onPending: ({ id, mode }) => {
         if (mode === 'single') this.certifier.owe(id, undefined);
-        log('info', 'deposit-pending', { id });
+        log(mode === 'single' ? 'info' : 'debug', 'deposit-pending', { id });
       },
       outstandingMax: limits.outstandingMax,
       fatal,

@@ -23,7 +23,7 @@ function isFull(cause: unknown): boolean {
 }
 
 /** Writes a refusal as the answer of this request. */
-export function answerProblem(ctx: Context, refusal: Refusal): void {
+function answerProblem(ctx: Context, refusal: Refusal): void {
   const { status, headers, body } = problemOf(refusal);
   // What an answer had set before it failed must not stay: a problem is never cached and never a download.
   for (const name of ctx.res.getHeaderNames()) ctx.remove(name);

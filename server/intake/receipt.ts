@@ -8,21 +8,11 @@
  *
  * Ed25519 is deterministic: the same deposit has the same receipt each time it is asked for.
  */
-import { utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
+import { utf8Decode } from '../../ledger/core/bytes.ts';
 import { type DepositEntry, formatEntry, parseEntry } from '../../ledger/core/entry.ts';
-import { LedgerError } from '../../ledger/core/errors.ts';
-import { formatNote, openNote, parseNote, type VerifierKey } from '../../ledger/core/note.ts';
+import { formatNote } from '../../ledger/core/note.ts';
 import { type Signer, signNote } from '../../ledger/core/signature.ts';
 import { RECEIPT_DEADLINE_MS } from './limits.ts';
-
-const TITLE = 'probata receipt v1';
-
-/** What a receipt promises. */
-export interface Receipt {
-  readonly entry: DepositEntry;
-  /** YYYY-MM-DDTHH:MM:SS.mmmZ: the entry is on the ledger by then. */
-  readonly deadline: string;
-}
 
 /**
  * Signs the receipt of an entry.
@@ -35,25 +25,7 @@ export async function signReceipt(entryBytes: Uint8Array, signer: Signer): Promi
   return formatNote({ text, signatures: [await signNote(text, signer)] });
 }
 
-/**
- * Reads a receipt and checks its signature.
- * @param note the signed note
- * @param key the receipt key, from the trust bundle
- * @throws LedgerError note-malformed, note-not-signed, signature-bad, entry-malformed, request-malformed
- */
-export function openReceipt(note: string, key: VerifierKey): Receipt {
-  const parsed = parseNote(note);
-  openNote(parsed, [key]);
-  const entry = parseEntry(utf8Encode(parsed.text.split('\n')[1] ?? ''));
-  if (parsed.text !== formatReceipt(entry))
-    throw new LedgerError('request-malformed', 'receipt: not in canonical form');
-  return { entry, deadline: deadlineOf(entry) };
-}
-
 function formatReceipt(entry: DepositEntry): string {
-  return `${TITLE}\n${utf8Decode(formatEntry(entry))}\ndeadline ${deadlineOf(entry)}\n`;
-}
-
-function deadlineOf(entry: DepositEntry): string {
-  return new Date(Date.parse(entry.received) + RECEIPT_DEADLINE_MS).toISOString();
+  const deadline = new Date(Date.parse(entry.received) + RECEIPT_DEADLINE_MS).toISOString();
+  return `probata receipt v1\n${utf8Decode(formatEntry(entry))}\ndeadline ${deadline}\n`;
 }

@@ -1,0 +1,102 @@
+/**
+ * What the platform reads from its folder before it opens anything: the judge's trust bundle, its keys, its members.
+ */
+import { sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseCertificate, type X509 } from '../../certs/core/x509.ts';
+import type { SignBytes } from '../../certs/issue/sign-cms.ts';
+import { hexEncode, utf8Encode } from '../../ledger/core/bytes.ts';
+import { sha256 } from '../../ledger/core/hash.ts';
+import { formatVkey, type VerifierKey } from '../../ledger/core/note.ts';
+import type { Policy } from '../../ledger/core/policy.ts';
+import type { Signer } from '../../ledger/core/signature.ts';
+import { witnessesUnder } from '../../ledger/log/policy-members.ts';
+import type { Cosigner, Http, IndexStore } from '../../ledger/log/ports.ts';
+import { mirrorCosigner } from '../../ledger/mirror/client.ts';
+import { witnessCosigner } from '../../ledger/witness/client.ts';
+import { parseTrustBundle } from '../../verifier/core/trust.ts';
+import { buildId } from '../build.ts';
+import { KEY_FILES, type PlatformConfig, TRUST_FILE } from '../config.ts';
+import type { PlatformFacts } from '../intake/submission.ts';
+import { readChain, readP256Key, readSigner } from '../keys.ts';
+import { StartError } from '../start-error.ts';
+
+export interface PlatformTrust {
+  readonly policy: Policy;
+  /** The log's key in the policy; its name is the origin. */
+  readonly logKey: VerifierKey;
+  /** The bundle as the file is, for the verifier. */
+  readonly bytes: Uint8Array;
+}
+
+/** @throws StartError config-malformed */
+export function readTrust(dir: string): PlatformTrust {
+  const path = join(dir, TRUST_FILE);
+  try {
+    const bytes = new Uint8Array(readFileSync(path));
+    const { policy } = parseTrustBundle(bytes);
+    const logKey = policy.logs[0]?.key;
+    if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
+    return { policy, logKey, bytes };
+  } catch (cause) {
+    throw new StartError('config-malformed', `${path} is not a trust bundle: ${(cause as Error).message}`, { cause });
+  }
+}
+
+export interface PlatformKeys {
+  readonly log: Signer;
+  readonly receipt: Signer;
+  /** Signs certificates. */
+  readonly pdf: SignBytes;
+  readonly pdfPath: readonly X509[];
+}
+
+/**
+ * The keys; that of the log must be the one the policy names, or no court and no judge would know it.
+ * @throws StartError key-missing, key-exposed, key-malformed
+ */
+export function readKeys(dir: string, { logKey }: PlatformTrust): PlatformKeys {
+  const origin = logKey.name;
+  const path = join(dir, KEY_FILES.log);
+  const log = readSigner(path, origin, 0x01);
+  if (formatVkey(log.key) !== formatVkey(logKey)) {
+    throw new StartError('key-malformed', `${path} is not the key that the policy names for ${origin}`);
+  }
+  const pdfKey = readP256Key(join(dir, KEY_FILES.pdf));
+  return {
+    log,
+    receipt: readSigner(join(dir, KEY_FILES.receipt), `${origin}/receipt`, 0x01),
+    pdf: (bytes) => new Uint8Array(sign('sha256', bytes, pdfKey)),
+    pdfPath: readChain(join(dir, KEY_FILES.pdfChain)).map(parseCertificate),
+  };
+}
+
+/**
+ * Everyone who cosigns, as the ledger reaches them.
+ * @throws StartError config-malformed when the policy does not know a member of the configuration
+ */
+export function cosignersOf(
+  { members }: PlatformConfig,
+  { policy, logKey }: PlatformTrust,
+  http: Http,
+  index: IndexStore,
+): Cosigner[] {
+  return members.map(({ member, kind, url }) => {
+    const keys = witnessesUnder(policy, member).map(({ key }) => key);
+    if (keys.length === 0) throw new StartError('config-malformed', `the policy has no member ${member}`);
+    const options = { name: member, url, keys, logKey, http, index };
+    return kind === 'court' ? witnessCosigner(options) : mirrorCosigner(options);
+  });
+}
+
+/** What every record of this platform says. */
+export function factsOf({ platform, members }: PlatformConfig, { policy, logKey }: PlatformTrust): PlatformFacts {
+  return {
+    build: buildId(),
+    platform,
+    members: members.map(({ member, kind, keyName, name, nameEn }) => ({ member, kind, keyName, name, nameEn })),
+    origin: logKey.name,
+    policySha256: hexEncode(sha256(utf8Encode(policy.text))),
+  };
+}
