@@ -33,7 +33,7 @@ export type LogEvent =
       readonly severity: 'warning';
       readonly cosigner: string;
       readonly size: number;
-      /** In a row, this one included. */
+      /** In a row, this one included; told for 1, 2, 4, 8 and so on. */
       readonly failures: number;
       readonly error: Error;
     }

@@ -8,6 +8,7 @@ import type { Tile } from '../core/tile.ts';
 import type { TileReader } from '../core/tile-reader.ts';
 import type { TlogProof } from '../core/tlog-proof.ts';
 import { ClockGuard } from './clock-guard.ts';
+import { askMemory, compareMemory, type OwnTree } from './cosigner-memory.ts';
 import { LogError } from './errors.ts';
 import type { LogEvent } from './events.ts';
 import { FailStop } from './fail-stop.ts';
@@ -83,11 +84,19 @@ export class Log {
     const pool = new Pool(clock, tip.receivedMs);
     const onHead = (head: SignedHead) => publisher.offer(head);
     const sequencer = new Sequencer({ ...options, pool, clock, failStop, onHead }, tip);
-    const own = tip.head === undefined ? undefined : { head: tip.head, reader: reader.at(tip.head.checkpoint) };
-    const published = await loadPublished(index, policy, logKey, own);
+    const own = (): OwnTree | undefined => {
+      const { head } = sequencer;
+      return head === undefined ? undefined : { head, reader: reader.at(head.checkpoint) };
+    };
+    const published = await loadPublished(index, policy, logKey, own());
     const source = (head: SignedHead) => reader.source(head.checkpoint);
-    const publisher = new Publisher({ ...options, failStop, source }, published);
-    const question = new StartupQuestion({ cosigners, policy, logKey, own, onEvent });
+    const suspect = async (cosigner: Cosigner) => {
+      const theirs = await askMemory(cosigner, logKey);
+      if (theirs === undefined || theirs instanceof Error) return;
+      await compareMemory(cosigner, theirs, own(), logKey, onEvent);
+    };
+    const publisher = new Publisher({ ...options, failStop, source, suspect }, published);
+    const question = new StartupQuestion({ cosigners, policy, logKey, own: own(), onEvent });
     return new Log({ clock, failStop, pool, sequencer, publisher, question, reader });
   }
 

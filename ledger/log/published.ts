@@ -5,9 +5,9 @@ import { type Checkpoint, openCheckpoint } from '../core/checkpoint.ts';
 import { formatNote, isSignedBy, parseNote, type VerifierKey } from '../core/note.ts';
 import type { Policy, QuorumState } from '../core/policy.ts';
 import { rangeRoot } from '../core/range.ts';
-import type { TileReader } from '../core/tile-reader.ts';
+import type { OwnTree } from './cosigner-memory.ts';
 import { LogError } from './errors.ts';
-import type { IndexStore, SignedHead } from './ports.ts';
+import type { IndexStore } from './ports.ts';
 import { Round } from './round.ts';
 
 export interface Published {
@@ -22,14 +22,14 @@ export const PUBLISHED_KEY = 'published';
 
 /**
  * What the previous process published last; undefined when there is nothing, or the policy now asks for more.
- * @param head our latest head, and a reader of its tree; undefined before the first
+ * @param own our tree; undefined before the first head
  * @throws LogError behind-cosigners (it is larger than our head: the stores do not belong together) | fork; LedgerError; StoreError
  */
 export async function loadPublished(
   index: IndexStore,
   policy: Policy,
   logKey: VerifierKey,
-  own: { readonly head: SignedHead; readonly reader: TileReader } | undefined,
+  own: OwnTree | undefined,
 ): Promise<Published | undefined> {
   const bytes = await index.get(PUBLISHED_KEY);
   if (bytes === undefined) return undefined;

@@ -136,4 +136,21 @@ describe('publisher', () => {
     await session.log.close();
     await expectSound(world, stores);
   });
+
+  it('stops the log when a court turns out to know a larger tree under the same key', async () => {
+    const world = new World({ courts: 3, needed: 2 });
+    const honest = await start(world, memoryStores());
+    // A second writer with the same key that no court told of the first: a restored backup, or a thief.
+    const forgetful = world.cosigners().map((cosigner, i) => ({
+      ...cosigner,
+      latest: i === 0 ? cosigner.latest : async () => undefined,
+    }));
+    const thief = await start(world, memoryStores(), { cosigners: forgetful });
+    await untilPublished(honest, 0);
+    for (let i = 0; i < 3; i++) await thief.append();
+    await untilPublished(thief, 3);
+    void honest.append();
+    expect(await honest.fatal).to.have.property('code', 'behind-cosigners');
+    await Promise.all([honest.log.close(), thief.log.close()]);
+  });
 });

@@ -6,9 +6,10 @@
 import { utf8Encode } from '../core/bytes.ts';
 import { parseNote } from '../core/note.ts';
 import { evaluatePolicy, type Policy, type QuorumState } from '../core/policy.ts';
+import { asError } from './cosigner-memory.ts';
 import type { LogEvent } from './events.ts';
 import type { FailStop } from './fail-stop.ts';
-import { PUBLISH_LINGER_MS } from './limits.ts';
+import { PUBLISH_LINGER_MS, RETRY_MIN_MS } from './limits.ts';
 import type { Cosigner, IndexStore, LogSource, SignedHead } from './ports.ts';
 import { PUBLISHED_KEY, type Published } from './published.ts';
 import { Round } from './round.ts';
@@ -20,6 +21,8 @@ export interface PublisherOptions {
   readonly index: IndexStore;
   readonly failStop: FailStop;
   source(head: SignedHead): LogSource;
+  /** Called when a cosigner gave no cosignature. Rejects when it knows something of the log that must not be: then the log stops. */
+  suspect(cosigner: Cosigner): Promise<void>;
   onPublished(published: Published): void;
   onEvent(event: LogEvent): void;
 }
@@ -39,6 +42,7 @@ export class Publisher {
   readonly #options: PublisherOptions;
   readonly #lanes: readonly Lane[];
   readonly #news = new Wakeup();
+  readonly #pace = new Wakeup();
   #newest: SignedHead | undefined;
   #round: Round | undefined;
   #published: Published | undefined;
@@ -72,7 +76,8 @@ export class Publisher {
     while (!this.#closed) {
       const head = this.#newest;
       if (head === undefined || head === this.#round?.head) await this.#news.wait();
-      else await this.#runRound(head);
+      // A quorum out of reach is tried again ten times a second, not with every head.
+      else if (!(await this.#runRound(head))) await this.#pace.wait(RETRY_MIN_MS);
     }
   }
 
@@ -80,24 +85,28 @@ export class Publisher {
   close(): void {
     this.#closed = true;
     this.#news.wake();
+    this.#pace.wake();
     for (const { news } of this.#lanes) news.wake();
   }
 
-  async #runRound(head: SignedHead): Promise<void> {
+  /** Works on one head until there is a newer one; false when its quorum was out of reach. */
+  async #runRound(head: SignedHead): Promise<boolean> {
     const round = this.#begin(head);
     while (!round.quorum.satisfied) {
-      if (this.#closed || this.#isSuperseded(round)) return;
+      if (this.#closed || this.#isSuperseded(round)) return false;
       await this.#news.wait();
     }
     await this.#linger(round);
     let lines = 0;
     // Publishes; then again with each further cosignature, as long as no newer head is there.
     for (let first = true; !this.#closed; first = false) {
-      if (round.cosigned.length > lines || first) await this.#publish(round, first);
+      const more = round.cosigned.length > lines;
       lines = round.cosigned.length;
-      if (this.#newest !== head) return;
+      if (more || first) await this.#publish(round, first);
+      if (this.#newest !== head) return true;
       await this.#news.wait();
     }
+    return true;
   }
 
   #begin(head: SignedHead): Round {
@@ -160,24 +169,24 @@ export class Publisher {
 
   /** Asks for cosignatures and adds them to the round; true when all that the policy has for this cosigner are there. */
   async #ask({ cosigner, failures }: Lane, round: Round): Promise<boolean> {
-    const { source, onEvent } = this.#options;
+    const { source, suspect, failStop, onEvent } = this.#options;
+    const { name } = cosigner;
     const { size } = round.head.checkpoint;
     try {
       const answer = await cosigner.cosign(round.head, source(round.head));
-      if (!round.add(cosigner.name, answer)) throw new Error('it did not sign with all of its keys');
-      onEvent({ kind: 'cosigned', severity: 'info', cosigner: cosigner.name, size });
+      if (!round.add(name, answer)) throw new Error('it did not sign with all of its keys');
+      onEvent({ kind: 'cosigned', severity: 'info', cosigner: name, size });
       return true;
     } catch (thrown) {
-      const error = thrown instanceof Error ? thrown : new Error('not an Error was thrown', { cause: thrown });
-      onEvent({
-        kind: 'cosigner-failed',
-        severity: 'warning',
-        cosigner: cosigner.name,
-        size,
-        failures: failures + 1,
-        error,
-      });
-      return false;
+      this.#tellFailure(cosigner, size, failures + 1, asError(thrown));
     }
+    await failStop.guard(suspect(cosigner));
+    return false;
+  }
+
+  /** Tells of the 1st, 2nd, 4th, 8th … failure in a row: one that is down for long, on a busy log, would drown all else. */
+  #tellFailure({ name }: Cosigner, size: number, failures: number, error: Error): void {
+    if (!Number.isInteger(Math.log2(failures))) return;
+    this.#options.onEvent({ kind: 'cosigner-failed', severity: 'warning', cosigner: name, size, failures, error });
   }
 }

@@ -2,16 +2,10 @@
 // only the cosigners' memory can tell. Until enough of them have answered, nothing is signed. design: "The write path".
 // Does not stop the log: it throws, and who asked decides.
 
-import { equal } from '../core/bytes.ts';
-import { openCheckpoint } from '../core/checkpoint.ts';
-import { EMPTY_ROOT } from '../core/hash.ts';
-import { parseNote, type VerifierKey } from '../core/note.ts';
+import type { VerifierKey } from '../core/note.ts';
 import { evaluatePolicy, liarsSurvived, type Policy } from '../core/policy.ts';
-import { rangeRoot } from '../core/range.ts';
-import type { TileReader } from '../core/tile-reader.ts';
-import { LogError } from './errors.ts';
+import { askMemory, compareMemory, type OwnTree } from './cosigner-memory.ts';
 import type { LogEvent } from './events.ts';
-import { formatForkReport, provesFork } from './fork-report.ts';
 import { witnessesUnder } from './policy-members.ts';
 import type { Cosigner, SignedHead } from './ports.ts';
 import { retryMs, Wakeup } from './wakeup.ts';
@@ -20,8 +14,8 @@ export interface QuestionOptions {
   readonly cosigners: readonly Cosigner[];
   readonly policy: Policy;
   readonly logKey: VerifierKey;
-  /** Our latest head and a reader of its tree; undefined before the first. */
-  readonly own: { readonly head: SignedHead; readonly reader: TileReader } | undefined;
+  /** Undefined before the first head. */
+  readonly own: OwnTree | undefined;
   onEvent(event: LogEvent): void;
 }
 
@@ -83,7 +77,7 @@ export class StartupQuestion {
     const pause = new Wakeup();
     this.#pauses.add(pause);
     for (let failures = 1; !this.#over; failures++) {
-      const note = await this.#latest(cosigner);
+      const note = await askMemory(cosigner, this.#options.logKey);
       if (this.#over) return;
       if (!(note instanceof Error)) return this.#take(cosigner, note).catch(this.#reject);
       const { name } = cosigner;
@@ -92,44 +86,13 @@ export class StartupQuestion {
     }
   }
 
-  /** Its checkpoint, signed by the log; undefined when it never saw the log; an Error when it gave no usable answer. */
-  async #latest(cosigner: Cosigner): Promise<SignedHead | undefined | Error> {
-    try {
-      const note = await cosigner.latest();
-      if (note === undefined) return undefined;
-      // A note that the log's key did not sign says nothing about the log: anyone could have written it.
-      return { note, checkpoint: openCheckpoint(parseNote(note), [this.#options.logKey]) };
-    } catch (error) {
-      return error instanceof Error ? error : new Error('not an Error was thrown', { cause: error });
-    }
-  }
-
   async #take(cosigner: Cosigner, theirs: SignedHead | undefined): Promise<void> {
-    const { onEvent } = this.#options;
-    if (theirs !== undefined) await this.#compare(cosigner, theirs);
+    const { own, logKey, onEvent } = this.#options;
+    if (theirs !== undefined) await compareMemory(cosigner, theirs, own, logKey, onEvent);
     this.#answered.add(cosigner.name);
     const size = theirs?.checkpoint.size ?? 0;
     onEvent({ kind: 'question-answered', severity: 'info', cosigner: cosigner.name, size });
     this.#settleIfEnough();
-  }
-
-  async #compare(cosigner: Cosigner, theirs: SignedHead): Promise<void> {
-    const { own, onEvent } = this.#options;
-    const { size, root } = theirs.checkpoint;
-    const ourSize = own?.head.checkpoint.size ?? 0;
-    if (size > ourSize) {
-      onEvent({ kind: 'cosigner-ahead', severity: 'alarm', cosigner: cosigner.name, note: theirs.note });
-      throw new LogError('behind-cosigners', `${cosigner.name} knows size ${size}, we know ${ourSize}: an old backup?`);
-    }
-    const ourRoot = own === undefined ? EMPTY_ROOT : rangeRoot(await own.reader.range(size));
-    if (equal(ourRoot, root)) return;
-    if (own !== undefined) {
-      const proof = await own.reader.consistencyProof(size);
-      const report = formatForkReport({ ours: own.head.note, theirs: theirs.note, root: ourRoot, proof });
-      if (!provesFork(report, this.#options.logKey)) throw new Error('invariant: two roots at one size are a fork');
-      onEvent({ kind: 'misbehaviour', severity: 'alarm', cosigner: cosigner.name, report });
-    }
-    throw new LogError('fork', `${cosigner.name} knows another tree of size ${size}`);
   }
 
   #settleIfEnough(): void {

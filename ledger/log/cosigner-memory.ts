@@ -1,0 +1,65 @@
+// What a cosigner remembers of this log, compared with what we have. Nobody but the holder of the log's key can make up such a memory:
+// a larger tree means that we are an old backup or not the only one who signs; another tree means that the log was forked.
+
+import { equal } from '../core/bytes.ts';
+import { openCheckpoint } from '../core/checkpoint.ts';
+import { EMPTY_ROOT } from '../core/hash.ts';
+import { parseNote, type VerifierKey } from '../core/note.ts';
+import { rangeRoot } from '../core/range.ts';
+import type { TileReader } from '../core/tile-reader.ts';
+import { LogError } from './errors.ts';
+import type { LogEvent } from './events.ts';
+import { formatForkReport, provesFork } from './fork-report.ts';
+import type { Cosigner, SignedHead } from './ports.ts';
+
+/** Our latest head and a reader of its tree. */
+export interface OwnTree {
+  readonly head: SignedHead;
+  readonly reader: TileReader;
+}
+
+/** Its latest checkpoint, signed by the log; undefined when it never saw the log; an Error when it gave no usable answer. */
+export async function askMemory(cosigner: Cosigner, logKey: VerifierKey): Promise<SignedHead | undefined | Error> {
+  try {
+    const note = await cosigner.latest();
+    if (note === undefined) return undefined;
+    // A note that the log's key did not sign says nothing about the log: anyone could have written it.
+    return { note, checkpoint: openCheckpoint(parseNote(note), [logKey]) };
+  } catch (error) {
+    return asError(error);
+  }
+}
+
+/**
+ * Compares a cosigner's checkpoint with our tree; without a tree of our own, with the one without entries.
+ * @throws LogError behind-cosigners | fork, after an event with the evidence: then nothing more may be signed
+ */
+export async function compareMemory(
+  cosigner: Cosigner,
+  theirs: SignedHead,
+  own: OwnTree | undefined,
+  logKey: VerifierKey,
+  onEvent: (event: LogEvent) => void,
+): Promise<void> {
+  const { name } = cosigner;
+  const { size, root } = theirs.checkpoint;
+  const ourSize = own?.head.checkpoint.size ?? 0;
+  if (size > ourSize) {
+    onEvent({ kind: 'cosigner-ahead', severity: 'alarm', cosigner: name, note: theirs.note });
+    throw new LogError('behind-cosigners', `${name} knows size ${size}, we know ${ourSize}: an old backup?`);
+  }
+  const ourRoot = own === undefined ? EMPTY_ROOT : rangeRoot(await own.reader.range(size));
+  if (equal(ourRoot, root)) return;
+  if (own !== undefined) {
+    const proof = await own.reader.consistencyProof(size);
+    const report = formatForkReport({ ours: own.head.note, theirs: theirs.note, root: ourRoot, proof });
+    if (!provesFork(report, logKey)) throw new Error('invariant: two roots at one size are a fork');
+    onEvent({ kind: 'misbehaviour', severity: 'alarm', cosigner: name, report });
+  }
+  throw new LogError('fork', `${name} knows another tree of size ${size}`);
+}
+
+/** Whatever was thrown, as an Error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('not an Error was thrown', { cause: thrown });
+}
