@@ -124,10 +124,10 @@ describe('log', () => {
         closed = session.log.close();
       },
     });
-    const answers = Array.from({ length: 3000 }, () => session.append().catch((error: LogError) => error.code));
+    const answers = Array.from({ length: 1100 }, () => session.append().catch((error: LogError) => error.code));
     const settled = await Promise.all(answers);
     await closed;
-    expect(settled.filter((answer) => answer === 'closed')).to.have.length(3000 - 1024);
+    expect(settled.filter((answer) => answer === 'closed')).to.have.length(1100 - 1024);
     await expectSound(world, stores);
   });
 });
