@@ -1,5 +1,7 @@
 // Seeded damage for tests: the same seed gives the same mutants on every machine.
 
+import { concat } from '../../ledger/core/bytes.ts';
+
 /** Numbers in [0, 1), from a 32-bit seed (mulberry32). */
 export type Random = () => number;
 
@@ -27,25 +29,23 @@ export function changeByte(bytes: Uint8Array, at: number, random: Random): Uint8
 
 type Damage = (bytes: Uint8Array, at: number, length: number, random: Random, donor: Uint8Array) => Uint8Array;
 
-const join = (...parts: Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]));
-
 const DAMAGE: readonly Damage[] = [
   (bytes, at, _, random) => changeByte(bytes, at, random),
-  (bytes, at) => bytes.map((byte, i) => (i === at ? byte ^ 1 : byte)),
-  (bytes, at, length) => join(bytes.subarray(0, at), bytes.subarray(at + length)),
+  (bytes, at) => concat(bytes.subarray(0, at), Uint8Array.of((bytes[at] as number) ^ 1), bytes.subarray(at + 1)),
+  (bytes, at, length) => concat(bytes.subarray(0, at), bytes.subarray(at + length)),
   (bytes, at, length, random) =>
-    join(
+    concat(
       bytes.subarray(0, at),
       Uint8Array.from({ length }, () => below(random, 256)),
       bytes.subarray(at),
     ),
-  (bytes, at, length) => join(bytes.subarray(0, at + length), bytes.subarray(at)),
-  (bytes, at, length) => bytes.map((byte, i) => (i >= at && i < at + length ? 0 : byte)),
+  (bytes, at, length) => concat(bytes.subarray(0, at + length), bytes.subarray(at)),
+  (bytes, at, length) => Uint8Array.from(bytes).fill(0, at, at + length),
   (bytes, at) => bytes.slice(0, at),
-  (bytes, at) => join(bytes, bytes.subarray(at)),
+  (bytes, at) => concat(bytes, bytes.subarray(at)),
   (bytes, at, length, _, donor) =>
-    join(bytes.subarray(0, at), donor.subarray(at, at + length), bytes.subarray(at + length)),
-  (bytes, at, _, __, donor) => join(bytes.subarray(0, at), donor.subarray(at)),
+    concat(bytes.subarray(0, at), donor.subarray(at, at + length), bytes.subarray(at + length)),
+  (bytes, at, _, __, donor) => concat(bytes.subarray(0, at), donor.subarray(at)),
 ];
 
 /**
