@@ -98,9 +98,20 @@ async function* allChunks(
   yield opening;
   for (const [i, head] of heads.entries()) {
     yield head;
-    yield* chunksOf((files[i] as HashedFile).path);
+    yield* sameChunksOf(files[i] as HashedFile);
   }
   yield closing;
+}
+
+/** The bytes of a file, as many as were hashed: a length was promised to the platform. */
+async function* sameChunksOf({ path, size }: HashedFile): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of chunksOf(path)) {
+    bytes += chunk.length;
+    if (bytes > size) break;
+    yield chunk;
+  }
+  if (bytes !== size) throw new FileError(`${path} changed while it was sent`);
 }
 
 function bytesOf(files: readonly HashedFile[]): number {

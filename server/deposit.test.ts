@@ -9,6 +9,7 @@ import { readCertificatePdf } from '../certs/core/pdf-read.ts';
 import { files as filesOf, header, parseRecord } from '../certs/core/record.ts';
 import { parseTlogProof } from '../ledger/core/tlog-proof.ts';
 import { type DepositOptions, deposit } from './deposit.ts';
+import { FileError, hashFile, multipartBody } from './deposit-upload.ts';
 import { TestConsortium } from './roles/testing.ts';
 import { until } from './testing.ts';
 
@@ -87,6 +88,17 @@ describe('server/deposit', () => {
     await consortium.startMember('court-1');
     await consortium.startMember('court-2');
     expect(await code, said()).to.equal(0);
+  });
+
+  it('fails when a file changes between hashing and sending', async () => {
+    const path = fileOf('changing', 'x'.repeat(1000));
+    const hashed = await hashFile(path, () => writeFileSync(path, 'y'));
+    const { chunks } = multipartBody([hashed], () => {});
+    const sent = async (): Promise<void> => {
+      for await (const _chunk of chunks);
+    };
+    const error = await sent().catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(FileError).with.property('message').that.includes('changed while it was sent');
   });
 
   const failures: [what: string, changes: () => Partial<DepositOptions>, said: RegExp][] = [

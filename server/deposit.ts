@@ -169,8 +169,9 @@ async function ask({ http, token }: Remote, request: Parameters<Http>[0]): Promi
   try {
     return await http({ ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } });
   } catch (error) {
-    if (error instanceof HttpError) return `the platform cannot be reached (${error.message})`;
-    throw error;
+    if (!(error instanceof HttpError)) throw error;
+    if (error.cause instanceof FileError) throw error.cause;
+    return `the platform cannot be reached (${error.message})`;
   }
 }
 

@@ -1,6 +1,6 @@
 /** A litigant's way through a real consortium: deposit, certificate, independent verification; members away and back; a restart. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { nodeFonts } from '../../certs/render/fonts-node.ts';
@@ -129,4 +129,25 @@ describe('server/roles/platform', () => {
     await until(async () => (await view(open.id)).state === 'certified');
     expect((await view(open.id)).receipt).to.equal(open.receipt);
   });
+
+  it('never gives out a whole file or certificate whose stored bytes have changed', async () => {
+    const body = new FormData();
+    body.append('file', new Blob(['bit rot '.repeat(100_000)]), 'large.txt');
+    const { view } = await post(body, { prefer: 'wait=30' });
+    flipEveryBlob(join(consortium.dir('platform'), 'store', 'blobs'));
+    for (const path of [`${view.links['self']}/files/1`, view.links['certificate'] as string]) {
+      expect(await bytesOf(path).catch(() => 'broken off'), path).to.equal('broken off');
+    }
+    expect(consortium.events.map(({ event }) => event)).to.include('answer-failed');
+  });
+
+  function flipEveryBlob(folder: string): void {
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      const bytes = readFileSync(path);
+      bytes[0] = (bytes[0] as number) ^ 1;
+      writeFileSync(path, bytes);
+    }
+  }
 });
