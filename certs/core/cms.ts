@@ -4,15 +4,7 @@
 // Not here: which attributes and algorithms a profile allows (document-signature.ts, timestamp.ts), trust (x509-path.ts).
 
 import { equal } from '../../ledger/core/bytes.ts';
-import {
-  type Algorithm,
-  digest,
-  digestName,
-  encodeAlgorithm,
-  readAlgorithm,
-  sameAlgorithm,
-  verifySignature,
-} from './algorithms.ts';
+import { type Algorithm, digest, digestName, encodeAlgorithm, readAlgorithm, verifySignature } from './algorithms.ts';
 import { type Der, Fields, only, parseDer, readInteger, readOctets, readOid, TAG } from './der.ts';
 import { encode, encodeInteger, encodeOctets, encodeOid, encodeSequence, encodeSetOf } from './der-write.ts';
 import { CertError } from './errors.ts';
@@ -55,7 +47,7 @@ export function parseSignedData(bytes: Uint8Array): SignedData {
   const fields = new Fields(only(info.take(), 'content', 0xa0), 'SignedData');
   info.end();
   fields.take(TAG.integer); // version: follows from the content type, checked by re-encoding
-  const digestAlgorithm = readAlgorithm(only(fields.take(), 'digestAlgorithms', TAG.set));
+  only(fields.take(), 'digestAlgorithms', TAG.set); // one, the signer's: checked by re-encoding
   const encapsulated = new Fields(fields.take(), 'EncapsulatedContentInfo');
   const contentType = readOid(encapsulated.take());
   const explicit = encapsulated.takeIf(0xa0);
@@ -66,7 +58,6 @@ export function parseSignedData(bytes: Uint8Array): SignedData {
   if (certificates.length > BAG_CERTIFICATES_MAX) refuse(`more than ${BAG_CERTIFICATES_MAX} certificates`);
   const signer = readSignerInfo(only(fields.take(), 'signerInfos', TAG.set));
   fields.end();
-  if (!sameAlgorithm(digestAlgorithm, signer.digestAlgorithm)) refuse('two different digest algorithms');
   const data: SignedData = {
     contentType,
     ...(explicit && { content: readOctets(only(explicit, 'eContent', 0xa0)) }),

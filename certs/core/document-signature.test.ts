@@ -20,6 +20,7 @@ import {
 import {
   type Attribute,
   attribute,
+  BAG_CERTIFICATES_MAX,
   encodeSigningCertificate,
   formatSignedData,
   parseSignedData,
@@ -345,13 +346,21 @@ describe('document signature', () => {
         () => encodeSequence(encodeOid(OID.data), encode(0xa0, encodeOctets(cms))),
       ],
       [
-        'more than the limit of certificates',
+        'another digest algorithm outside than inside',
         'cms-malformed',
-        () => formatSignedData({ ...data, certificates: Array(9).fill(data.certificates[0]) }),
+        () =>
+          rebuilt(([version, , ...rest]) => [version!, encodeSetOf([encodeSequence(encodeOid(OID.sha384))]), ...rest]),
       ],
       ['bytes behind', 'der-malformed', () => concat(cms, Uint8Array.of(0))],
     ];
     for (const [what, code, bytes] of cases) it(what, () => expect(check(bytes())).to.equal(code));
+
+    it('more certificates than the limit, before any is looked at', () => {
+      const parse = (count: number): string | undefined =>
+        codeOf(() => parseSignedData(formatSignedData({ ...data, certificates: Array(count).fill(encodeSequence()) })));
+      expect(parse(BAG_CERTIFICATES_MAX)).to.equal(undefined);
+      expect(parse(BAG_CERTIFICATES_MAX + 1)).to.equal('cms-malformed');
+    });
 
     it('but not the control', () => expect(rebuilt((fields) => fields)).to.deep.equal(cms));
   });
