@@ -135,9 +135,16 @@ describe('verifier/core verify, refusals', function () {
       expect(findings(report)).to.include('inclusion:proof-bad');
     });
 
-    it('refuses a page that does not follow from its record', async () => {
-      const report = await check({ certificate: await consortium.edit(certificate, 'Supplement', 'Sunplement') });
-      expect(report.outcome).to.equal('inconsistent');
+    it('refuses a file that its record does not give, before and behind the signature', async () => {
+      const [, id = ''] = /\/ID \[<([0-9a-f]{32})>/.exec(Buffer.from(certificate.pdf).toString('latin1')) ?? [];
+      const edits: [text: string, by: string][] = [
+        ['Proof of inclusion', 'Proof of exclusion'],
+        [`/ID [<${id}>`, `/ID [<${id.replace(/^./, (c) => (c === '0' ? '1' : '0'))}>`],
+      ];
+      for (const [text, by] of edits) {
+        const report = await check({ certificate: await consortium.edit(certificate, text, by) });
+        expect([report.outcome, findings(report)]).to.deep.equal(['inconsistent', ['pages:pages-differ']]);
+      }
     });
   });
 
