@@ -94,7 +94,9 @@ describe('range', () => {
   it('breaks on a hash that is none and on a full tree', () => {
     const hash = EMPTY_ROOT;
     expect(() => appendLeaf(EMPTY_RANGE, hash.slice(1))).to.throw('invariant');
-    expect(() => appendLeaf({ size: Number.MAX_SAFE_INTEGER, hashes: [] }, hash)).to.throw('invariant: the tree is full');
+    expect(() => appendLeaf({ size: Number.MAX_SAFE_INTEGER, hashes: [] }, hash)).to.throw(
+      'invariant: the tree is full',
+    );
     expect(() => appendLeaf({ size: 1, hashes: [] }, hash)).to.throw('invariant');
   });
 });
