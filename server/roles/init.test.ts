@@ -145,6 +145,8 @@ describe('server/roles/init', () => {
     await initConsortium(options);
     rmSync(join(data, 'court-2'), { recursive: true });
     expect(() => placesOf(data, 9000)).throw(/court-2 is missing/);
+    rmSync(join(data, 'platform'), { recursive: true });
+    expect(() => placesOf(data, 9000)).throw(/platform is missing: put it back/);
     rmSync(join(data, 'trust.json'));
     const before = snapshot();
     expect(await failure(() => initConsortium(options))).equal('data-incomplete');

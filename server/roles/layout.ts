@@ -37,20 +37,22 @@ export function timestampUrl(port: number): string {
  * @throws StartError `data-incomplete` when a member's folder is gone, `config-*`
  */
 export function placesOf(data: string, port: number): Place[] {
-  const { members } = readConfig(join(data, PLATFORM), 'platform');
-  const places: Place[] = [{ name: PLATFORM, role: 'platform', dir: join(data, PLATFORM), port }];
-  for (const [i, member] of members.entries()) {
-    const role = member.kind === 'court' ? 'court' : 'mirror';
-    places.push({ name: member.member, role, dir: join(data, member.member), port: port + 1 + i });
-  }
-  for (const { dir } of places) {
-    if (existsSync(join(dir, CONFIG_FILE))) continue;
-    throw new StartError(
-      'data-incomplete',
-      `${dir} is missing: put it back from a copy; a new one would have other keys`,
-    );
+  const dir = requireFolder(join(data, PLATFORM));
+  const { members } = readConfig(dir, 'platform');
+  const places: Place[] = [{ name: PLATFORM, role: 'platform', dir, port }];
+  for (const [i, { member, kind }] of members.entries()) {
+    const role = kind === 'court' ? 'court' : 'mirror';
+    places.push({ name: member, role, dir: requireFolder(join(data, member)), port: port + 1 + i });
   }
   return places;
+}
+
+function requireFolder(dir: string): string {
+  if (existsSync(join(dir, CONFIG_FILE))) return dir;
+  throw new StartError(
+    'data-incomplete',
+    `${dir} is missing: put it back from a copy; a new one would have other keys`,
+  );
 }
 
 /**

@@ -1,0 +1,205 @@
+/**
+ * The keys, configuration and trust bundle of a new consortium, and a demonstration litigant's token, written into an empty folder.
+ * Private keys stay with their member; the roots' keys sign what is needed here and are not kept. Not here: when to make one (init.ts).
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  createRoot,
+  type Issued,
+  issueDocumentSigner,
+  issueIntermediate,
+  issueTsa,
+  type Subject,
+  type Validity,
+} from '../../certs/issue/ca.ts';
+import { formatVkey, type KeyType, type VerifierKey } from '../../ledger/core/note.ts';
+import { parsePolicy } from '../../ledger/core/policy.ts';
+import type { TrustBundle } from '../../verifier/core/trust.ts';
+import { createToken, TOKENS_FILE } from '../auth.ts';
+import {
+  CONFIG_FILE,
+  type CourtConfig,
+  KEY_FILES,
+  type MemberConfig,
+  type MirrorConfig,
+  type PlatformConfig,
+  TRUST_FILE,
+} from '../config.ts';
+import { generateKey, signerOf, writeKeyFile } from '../keys.ts';
+import { type InitOptions, TOKEN_FILE } from './init.ts';
+import { formatConfig, LOOPBACK, PLATFORM, serviceUrl, timestampUrl } from './layout.ts';
+import { DEMO_PARTY, DEMO_PLATFORM, displayName } from './names.ts';
+
+const HOUR_MS = 3_600_000;
+const YEAR_MS = 365.25 * 24 * HOUR_MS;
+const ROOT_YEARS = 30;
+const SIGNER_YEARS = 10;
+
+interface Member {
+  readonly config: MemberConfig;
+  readonly port: number;
+  readonly ed25519: VerifierKey;
+  readonly mlDsa44: VerifierKey;
+}
+
+/** Writes everything into the folder, which the caller then puts into use. */
+export async function makeConsortium(stage: string, options: InitOptions): Promise<void> {
+  const origin = `ledger.${options.name}.example`;
+  const members = [
+    ...Array.from({ length: options.courts }, (_, i) =>
+      makeMember(stage, options, 'court', i + 1, options.port + 1 + i),
+    ),
+    ...Array.from({ length: options.mirrors }, (_, i) =>
+      makeMember(stage, options, 'arbitration', i + 1, options.port + 1 + options.courts + i),
+    ),
+  ];
+  mkdirSync(join(stage, PLATFORM, 'keys'), { recursive: true });
+  const logKey = makeKey(join(stage, PLATFORM, KEY_FILES.log), origin, 0x01);
+  const receiptKey = makeKey(join(stage, PLATFORM, KEY_FILES.receipt), `${origin}/receipt`, 0x01);
+  const policy = policyText(options, logKey, members);
+  const pdfRoot = await makePdfKeys(stage, options);
+  const timestampRoots: string[] = [];
+  for (const member of members) {
+    const { kind } = member.config;
+    writeMember(stage, member, origin, logKey);
+    if (kind === 'court') timestampRoots.push(await makeTsaKeys(stage, member, options));
+  }
+  const trust = formatTrust({
+    policy,
+    pdfRoots: [pdfRoot],
+    timestampRoots,
+    notBefore: utcSeconds(options.nowMs - HOUR_MS),
+    notAfter: utcSeconds(options.nowMs + SIGNER_YEARS * YEAR_MS),
+    members: members.map(({ config: { member, kind, name, nameEn } }) => ({ member, kind, name, nameEn })),
+    receiptKeys: [formatVkey(receiptKey)],
+  });
+  writePlatform(stage, options, members, trust);
+  const token = createToken(join(stage, PLATFORM, TOKENS_FILE), DEMO_PARTY, null);
+  writeFileSync(join(stage, TOKEN_FILE), `${token}\n`, { mode: 0o600 });
+  writeFileSync(join(stage, TRUST_FILE), trust, { mode: 0o644 });
+}
+
+/** A member's folder and the two keys of its cosignatures. */
+function makeMember(
+  stage: string,
+  options: InitOptions,
+  kind: MemberConfig['kind'],
+  number: number,
+  port: number,
+): Member {
+  const member = `${kind}-${number}`;
+  const keyName = `${member}.${options.name}.example`;
+  const dir = join(stage, member);
+  mkdirSync(join(dir, 'keys'), { recursive: true });
+  return {
+    config: { member, kind, keyName, ...displayName(kind, number), url: serviceUrl(kind, port) },
+    port,
+    ed25519: makeKey(join(dir, KEY_FILES.ed25519), keyName, 0x04),
+    mlDsa44: makeKey(join(dir, KEY_FILES.mlDsa44), keyName, 0x06),
+  };
+}
+
+function makeKey(path: string, name: string, type: KeyType): VerifierKey {
+  const pem = generateKey(type);
+  writeKeyFile(path, pem);
+  return signerOf(pem, name, type).key;
+}
+
+/**
+ * The policy: every member needs both of its keys, so a forger must break both algorithms; of n courts n − ⌊(n − 1) / 3⌋ are needed
+ * (4: 3, 7: 5, 10: 7), which survives one third of liars; one arbitration body must hold the contents.
+ */
+function policyText(options: InitOptions, logKey: VerifierKey, members: readonly Member[]): string {
+  const group = (kind: MemberConfig['kind']): string[] =>
+    members.filter(({ config }) => config.kind === kind).map(({ config }) => config.member);
+  const courts = group('court');
+  const needed = courts.length - Math.floor((courts.length - 1) / 3);
+  const text = [
+    `log ${formatVkey(logKey)} http://${LOOPBACK}:${options.port}/ledger`,
+    ...members.flatMap(({ config: { member, url }, ed25519, mlDsa44 }) => [
+      `witness ${member}.ed25519 ${formatVkey(ed25519)} ${url}`,
+      `witness ${member}.ml-dsa-44 ${formatVkey(mlDsa44)} ${url}`,
+      `group ${member} all ${member}.ed25519 ${member}.ml-dsa-44`,
+    ]),
+    `group courts ${needed} ${courts.join(' ')}`,
+    `group arbitration any ${group('arbitration').join(' ')}`,
+    'group consortium all courts arbitration',
+    'quorum consortium',
+    '',
+  ].join('\n');
+  parsePolicy(text);
+  return text;
+}
+
+/** Root, intermediate and signer of the certificates of deposit. @returns the root's PEM */
+async function makePdfKeys(stage: string, { name, nowMs }: InitOptions): Promise<string> {
+  const subject = (commonName: string): Subject => ({
+    country: 'CN',
+    organization: `Demonstration Consortium ${name}`,
+    commonName,
+  });
+  const root = await createRoot(subject('Certificate Root'), years(nowMs, ROOT_YEARS));
+  const intermediate = await issueIntermediate(root, subject('Certificate Issuer'), years(nowMs, ROOT_YEARS));
+  const signerSubject = { country: 'CN', organization: DEMO_PLATFORM.nameEn, commonName: DEMO_PLATFORM.name };
+  const signer = await issueDocumentSigner(intermediate, signerSubject, years(nowMs, SIGNER_YEARS));
+  writeIssued(join(stage, PLATFORM), KEY_FILES.pdf, KEY_FILES.pdfChain, [signer, intermediate]);
+  return root.certificate;
+}
+
+/** Root and timestamp authority of one court. @returns the root's PEM */
+async function makeTsaKeys(stage: string, { config }: Member, { nowMs }: InitOptions): Promise<string> {
+  const subject = (commonName: string): Subject => ({ country: 'CN', organization: config.nameEn, commonName });
+  const root = await createRoot(subject(`${config.name} 时间戳根`), years(nowMs, ROOT_YEARS));
+  const tsa = await issueTsa(root, subject(`${config.name} 时间戳`), years(nowMs, SIGNER_YEARS));
+  writeIssued(join(stage, config.member), KEY_FILES.tsa, KEY_FILES.tsaChain, [tsa]);
+  return root.certificate;
+}
+
+function writeIssued(dir: string, keyFile: string, chainFile: string, chain: readonly [Issued, ...Issued[]]): void {
+  writeKeyFile(join(dir, keyFile), chain[0].key);
+  writeFileSync(join(dir, chainFile), chain.map(({ certificate }) => certificate).join(''));
+}
+
+function writeMember(stage: string, { config, port }: Member, origin: string, logKey: VerifierKey): void {
+  const { member, kind, keyName, name, nameEn } = config;
+  const written: CourtConfig | MirrorConfig = {
+    v: 1,
+    role: kind === 'court' ? 'court' : 'mirror',
+    name: member,
+    listen: { host: LOOPBACK, port },
+    keyName,
+    displayName: name,
+    displayNameEn: nameEn,
+    logs: [{ origin, vkeys: [formatVkey(logKey)] }],
+  };
+  writeFileSync(join(stage, member, CONFIG_FILE), formatConfig(written));
+}
+
+function writePlatform(stage: string, options: InitOptions, members: readonly Member[], trust: string): void {
+  const config: PlatformConfig = {
+    v: 1,
+    role: 'platform',
+    name: PLATFORM,
+    listen: { host: LOOPBACK, port: options.port },
+    consortium: options.name,
+    platform: DEMO_PLATFORM,
+    members: members.map((member) => member.config),
+    timestampUrls: members.filter((member) => member.config.kind === 'court').map(({ port }) => timestampUrl(port)),
+  };
+  writeFileSync(join(stage, PLATFORM, CONFIG_FILE), formatConfig(config));
+  writeFileSync(join(stage, PLATFORM, TRUST_FILE), trust);
+}
+
+function formatTrust(bundle: TrustBundle): string {
+  return `${JSON.stringify(bundle, undefined, 2)}\n`;
+}
+
+function years(nowMs: number, count: number): Validity {
+  // An hour early: the first timestamp must not fall before its certificate because two clocks differ a little.
+  return { notBeforeMs: nowMs - HOUR_MS, notAfterMs: nowMs + count * YEAR_MS };
+}
+
+function utcSeconds(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
