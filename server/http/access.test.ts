@@ -120,6 +120,25 @@ describe('server/http access', () => {
     }
   });
 
+  it('says why an artefact cannot be had', async () => {
+    const cases: [path: string, status: number, code: string][] = [
+      ['/files/1', 404, 'file-not-held'],
+      ['/files/2', 404, 'file-not-found'],
+      ['/files/0', 404, 'file-not-found'],
+      ['/files/1x', 404, 'file-not-found'],
+      ['/files/99999999999999999999', 404, 'file-not-found'],
+      ['/certificate?file=0', 400, 'query-invalid'],
+      ['/certificate?file=', 400, 'query-invalid'],
+      ['/certificate?file=1&file=1', 400, 'query-invalid'],
+      ['/certificate?file=2', 404, 'file-not-found'],
+      ['/nothing', 404, 'not-found'],
+    ];
+    for (const [path, status, code] of cases) {
+      const refused = await answer(`${own.links['self']}${path}`, 'GET', consortium.token);
+      expect([refused['status'], codeOf(refused)], path).to.deep.equal([status, code]);
+    }
+  });
+
   it('takes a revoked token for unknown from the next request on', async () => {
     const token = consortium.createToken('soon-gone', null);
     expect((await answer('/api/v1/deposits/x', 'GET', token))['status']).to.equal(404);
