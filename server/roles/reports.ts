@@ -45,7 +45,7 @@ export function writeReport(
     requestBase64: Buffer.from(event.request).toString('base64'),
   };
   try {
-    writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`, { flag: 'wx' });
+    writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`, { flag: 'wx', flush: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }

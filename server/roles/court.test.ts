@@ -1,0 +1,136 @@
+/** A court on its own folder: what it keeps between starts, what it refuses to start on, and the evidence it writes of a lying log. */
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { formatCheckpoint } from '../../ledger/core/checkpoint.ts';
+import { leafHash } from '../../ledger/core/hash.ts';
+import { formatNote, formatVkey, openNote, parseNote, parseVkey } from '../../ledger/core/note.ts';
+import { type Signer, signNote } from '../../ledger/core/signature.ts';
+import { memoryStores } from '../../ledger/store/memory.ts';
+import { formatAddCheckpoint, originHash } from '../../ledger/witness/request.ts';
+import { KEY_FILES } from '../config.ts';
+import { type HttpClient, openHttpClient } from '../http/client.ts';
+import { readSigner } from '../keys.ts';
+import type { EventFields } from '../logging.ts';
+import { freePorts } from '../processes/testing.ts';
+import { openCourt } from './court.ts';
+import { initConsortium } from './init.ts';
+import type { RoleContext, RunningRole } from './process.ts';
+import { openSerials, SERIAL_BLOCK } from './serials.ts';
+
+const ORIGIN = 'ledger.demo.example';
+
+describe('server/roles/court', () => {
+  let data: string;
+  let dir: string;
+  let client: HttpClient;
+  let log: Signer;
+  let events: { event: string; fields: EventFields | undefined }[];
+  let court: RunningRole | undefined;
+  const context: RoleContext = {
+    log: (_level, event, fields) => void events.push({ event, fields }),
+    fatal: (error) => {
+      throw error;
+    },
+  };
+
+  before(async () => {
+    data = mkdtempSync(join(tmpdir(), 'probata-court-'));
+    dir = join(data, 'court-1');
+    const port = await freePorts(3);
+    await initConsortium({ data, port, courts: 1, mirrors: 1, name: 'demo', nowMs: Date.now() });
+    log = readSigner(join(data, 'platform', KEY_FILES.log), ORIGIN, 0x01);
+    client = openHttpClient();
+  });
+  after(() => {
+    client.close();
+    rmSync(data, { recursive: true });
+  });
+  beforeEach(async () => {
+    events = [];
+    court = await openCourt(dir, context);
+  });
+  afterEach(() => court?.close());
+
+  /** A checkpoint of one leaf, signed by the log. */
+  async function note(leaf: string): Promise<string> {
+    const root = leafHash(new TextEncoder().encode(leaf));
+    const text = formatCheckpoint({ origin: ORIGIN, size: 1, root, extensions: [] });
+    return formatNote({ text, signatures: [await signNote(text, log)] });
+  }
+
+  async function submit(oldSize: number, checkpoint: string): Promise<{ status: number; text: string }> {
+    const body = formatAddCheckpoint({ oldSize, proof: [], note: checkpoint });
+    const url = `${court?.url}/witness/add-checkpoint`;
+    const answer = await client.http({ method: 'POST', url, body, timeoutMs: 10_000, responseBytesMax: 100_000 });
+    return { status: answer.status, text: Buffer.from(answer.body).toString() };
+  }
+
+  it('remembers over a restart what it has cosigned, and never goes back', async () => {
+    const first = await note('a');
+    expect((await submit(0, first)).status).equal(200);
+    await court?.close();
+    court = await openCourt(dir, context);
+    expect(await submit(0, first)).deep.equal({ status: 409, text: '1\n' });
+    const url = `${court.url}/witness/${originHash(ORIGIN)}/checkpoint`;
+    const shown = await client.http({ method: 'GET', url, timeoutMs: 10_000, responseBytesMax: 100_000 });
+    expect(parseNote(shown.body).text).equal(parseNote(first).text);
+  });
+
+  it('writes one self-contained report of a log that signs two histories, and cosigns only the first', async () => {
+    const fork = await note('b');
+    for (let i = 0; i < 2; i++) expect((await submit(1, fork)).status).equal(422);
+    const reports = readdirSync(join(dir, 'reports'));
+    expect(reports).lengthOf(1);
+    const report = JSON.parse(readFileSync(join(dir, 'reports', reports[0] ?? ''), 'utf8'));
+    expect(report).include({ origin: ORIGIN, conclusive: true });
+    const keys = report.logKeys.map(parseVkey);
+    expect(keys.map(formatVkey)).deep.equal([formatVkey(log.key)]);
+    // A third party with nothing but the file: both notes are signed by the log, say the same size, and differ.
+    const newer = parseNote(report.request.slice(report.request.indexOf('\n\n') + 2));
+    const older = parseNote(report.older);
+    for (const found of [older, newer]) expect(openNote(found, keys)).lengthOf(1);
+    expect(older.text.split('\n').slice(0, 2)).deep.equal(newer.text.split('\n').slice(0, 2));
+    expect(older.text).not.equal(newer.text);
+    const alarms = events.filter(({ event }) => event === 'checkpoint-inconsistent');
+    expect(alarms.map(({ fields }) => fields?.report)).deep.equal(
+      alarms.map(() => join(dir, 'reports', reports[0] ?? '')),
+    );
+  });
+
+  it('is refused a folder that another process has open, or whose key others may read', async () => {
+    const refused = async (): Promise<unknown> => openCourt(dir, context).catch((error) => error.code);
+    expect(await refused()).equal('data-locked');
+    await court?.close();
+    court = undefined;
+    const key = join(dir, KEY_FILES.mlDsa44);
+    chmodSync(key, 0o644);
+    expect(await refused()).equal('key-exposed');
+    chmodSync(key, 0o600);
+    court = await openCourt(dir, context);
+  });
+});
+
+describe('server/roles/serials', () => {
+  it('never gives a number twice, over restarts and kills, and each is larger than the one before', async () => {
+    const index = memoryStores().index('serials');
+    const seen: bigint[] = [];
+    for (let life = 0; life < 4; life++) {
+      const next = await openSerials(index);
+      const many = await Promise.all(Array.from({ length: 700 }, () => next()));
+      seen.push(...many.sort((a, b) => (a < b ? -1 : 1)));
+      // A kill: nothing is written on the way out.
+    }
+    expect(seen.every((serial, i) => i === 0 || serial > (seen[i - 1] as bigint))).equal(true);
+    expect(seen[0]).equal(1n);
+    expect(seen[700]).equal(1n + SERIAL_BLOCK);
+  });
+
+  it('gives no number that is not reserved on disk', async () => {
+    const index = memoryStores().index('serials');
+    const next = await openSerials({ ...index, write: () => Promise.reject(new Error('disk')) });
+    const failures = await Promise.all([next(), next()].map((promise) => promise.catch((error) => error.message)));
+    expect(failures).deep.equal(['disk', 'disk']);
+  });
+});
