@@ -14,18 +14,18 @@ export const HEADERS_MAX = 100;
 /** All header lines of a request together, in bytes; more is 431. */
 export const HEADER_BYTES_MAX = 16_384;
 /** Open connections; more are closed at once. */
-export const CONNECTIONS_MAX = 4096;
+const CONNECTIONS_MAX = 4096;
 /** The headers of a request must have arrived after this time. */
-export const HEADERS_TIMEOUT_MS = 20_000;
+const HEADERS_TIMEOUT_MS = 20_000;
 /** A kept connection is closed after this time without a request. */
-export const KEEP_ALIVE_MS = 30_000;
+const KEEP_ALIVE_MS = 30_000;
 /** A connection on which nothing moves either way is closed after this time. */
-export const IDLE_TIMEOUT_MS = 120_000;
+const IDLE_TIMEOUT_MS = 120_000;
 /** A request body must bring at least BODY_WINDOW_BYTES_MIN in every window of this length. */
-export const BODY_WINDOW_MS = 30_000;
-export const BODY_WINDOW_BYTES_MIN = 4096;
+const BODY_WINDOW_MS = 30_000;
+const BODY_WINDOW_BYTES_MIN = 4096;
 /** After close() is called, requests in flight have this long to finish. */
-export const CLOSE_DEADLINE_MS = 10_000;
+const CLOSE_DEADLINE_MS = 10_000;
 
 const IDLE_POLL_MS = 50;
 
@@ -73,7 +73,7 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
   let closing = false;
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (request.rawHeaders.length / 2 > HEADERS_MAX) {
-      refuse(response, 431, 'headers-too-many', `more than ${HEADERS_MAX} header lines`);
+      refuse(response, HEADERS_TOO_MANY);
       return;
     }
     if (closing) response.setHeader('connection', 'close');
@@ -150,20 +150,44 @@ function rateGuard(windowMs: number): { watch(request: IncomingMessage): void; s
   };
 }
 
-const STATUS_TITLES: Record<number, string> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  431: 'Request Header Fields Too Large',
-};
-
-function problemBody(status: number, code: string, detail: string): string {
-  return `${JSON.stringify({ type: 'about:blank', title: STATUS_TITLES[status], status, code, detail })}\n`;
+interface RawProblem {
+  readonly status: 400 | 408 | 431;
+  readonly code: string;
+  readonly detail: string;
 }
 
-function refuse(response: ServerResponse, status: number, code: string, detail: string): void {
-  const body = problemBody(status, code, detail);
-  response.writeHead(status, { 'content-type': 'application/problem+json', connection: 'close' });
-  response.end(body);
+const REASONS = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' };
+
+const HEADERS_TOO_MANY: RawProblem = {
+  status: 431,
+  code: 'headers-too-many',
+  detail: `请求头超过 ${HEADERS_MAX} 行。 There are more than ${HEADERS_MAX} header lines.`,
+};
+const HEADERS_TOO_LARGE: RawProblem = {
+  status: 431,
+  code: 'headers-too-large',
+  detail: `请求头超过 ${HEADER_BYTES_MAX} 字节。 The header lines have more than ${HEADER_BYTES_MAX} bytes.`,
+};
+const REQUEST_TIMEOUT: RawProblem = {
+  status: 408,
+  code: 'request-timeout',
+  detail: '请求头未在规定时间内到达。 The header lines did not arrive in time.',
+};
+const REQUEST_MALFORMED: RawProblem = {
+  status: 400,
+  code: 'request-malformed',
+  detail: '这不是有效的 HTTP/1.1 请求。 This is not an HTTP/1.1 request.',
+};
+
+/** The same shape as the application's own problems (problem.ts). */
+function problemBody({ status, code, detail }: RawProblem): string {
+  const type = `urn:probata:problem:${code}`;
+  return `${JSON.stringify({ type, title: code.replaceAll('-', ' '), status, code, detail })}\n`;
+}
+
+function refuse(response: ServerResponse, problem: RawProblem): void {
+  response.writeHead(problem.status, { 'content-type': 'application/problem+json', connection: 'close' });
+  response.end(problemBody(problem));
 }
 
 /** Answers what the HTTP parser refused, on the raw socket, and closes it. */
@@ -172,21 +196,15 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const [status, code, detail] = clientProblem(error.code);
-  const body = problemBody(status, code, detail);
+  const problem = clientProblem(error.code);
+  const body = problemBody(problem);
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_TITLES[status]}\r\nContent-Type: application/problem+json\r\n` +
+    `HTTP/1.1 ${problem.status} ${REASONS[problem.status]}\r\nContent-Type: application/problem+json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
 
-function clientProblem(code: string | undefined): [status: number, code: string, detail: string] {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return [431, 'headers-too-large', `header lines of more than ${HEADER_BYTES_MAX} bytes`];
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return [408, 'request-timeout', `the header lines did not arrive within ${HEADERS_TIMEOUT_MS} ms`];
-    default:
-      return [400, 'request-malformed', 'this is not an HTTP/1.1 request'];
-  }
+function clientProblem(code: string | undefined): RawProblem {
+  if (code === 'HPE_HEADER_OVERFLOW') return HEADERS_TOO_LARGE;
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? REQUEST_TIMEOUT : REQUEST_MALFORMED;
 }
