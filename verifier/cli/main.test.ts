@@ -69,7 +69,11 @@ describe('verifier/cli program', function () {
     ['nothing', () => [], /no certificate/],
     ['no trust bundle', (at) => [at('certificate.pdf')], /no trust bundle/],
     ['an unknown option', (at) => [at('certificate.pdf'), '--trust', at('trust.json'), '--yes'], /--yes/],
-    ['an unknown language', (at) => [at('certificate.pdf'), '--trust', at('trust.json'), '--lang', 'fr'], /--lang fr/],
+    [
+      'an unknown language',
+      (at) => [at('certificate.pdf'), '--trust', at('trust.json'), '--lang', 'constructor'],
+      /--lang constr/,
+    ],
     ['a missing certificate', (at) => [at('missing.pdf'), '--trust', at('trust.json')], /missing\.pdf: .*no such file/],
     ['a missing file', (at) => [at('certificate.pdf'), at('missing'), '--trust', at('trust.json')], /no such file/],
     ['a missing trust bundle', (at) => [at('certificate.pdf'), '--trust', at('missing.json')], /missing\.json/],

@@ -27,7 +27,11 @@ const USAGE = `用法 usage: probata-verify CERT.pdf [FILE…] --trust TRUST.jso
 
 const EXIT_USAGE = 64;
 const EXIT: Readonly<Record<Outcome, number>> = { consistent: 0, inconsistent: 1, unverifiable: 2 };
-const LANGS: Readonly<Record<string, readonly Lang[]>> = { zh: ['zh'], en: ['en'], both: ['zh', 'en'] };
+const LANGS = new Map<string, readonly Lang[]>([
+  ['zh', ['zh']],
+  ['en', ['en']],
+  ['both', ['zh', 'en']],
+]);
 
 interface Command {
   readonly certificate: string;
@@ -53,7 +57,7 @@ function parseCommand(argv: string[]): Command | undefined {
   });
   if (values.help) return undefined;
   const [certificate, ...files] = positionals;
-  const langs = LANGS[values.lang];
+  const langs = LANGS.get(values.lang);
   if (certificate === undefined) throw new CliError('没有给出证书 no certificate given');
   if (values.trust === undefined) throw new CliError('没有给出信任文件 no trust bundle given (--trust)');
   if (langs === undefined) throw new CliError(`--lang ${values.lang}: zh, en, both`);

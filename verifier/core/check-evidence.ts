@@ -16,35 +16,42 @@ export interface Evidence {
   readonly sm3?: string;
 }
 
+/** The files a record shows, by SHA-256: two of them may be equal. */
+export function filesByDigest(record: ShownRecord): (sha256: string) => readonly FilePart[] {
+  const byDigest = new Map<string, FilePart[]>();
+  for (const part of files(record)) {
+    const same = byDigest.get(part.sha256);
+    if (same === undefined) byDigest.set(part.sha256, [part]);
+    else same.push(part);
+  }
+  return (sha256) => byDigest.get(sha256) ?? [];
+}
+
 /**
  * Every file at hand is a file of the record. That some files of the record are not at hand is no contradiction.
  * @returns numbers of the record's files that some file at hand is equal to
  */
 export function checkEvidence(evidence: readonly Evidence[], record: ShownRecord): Passed<ReadonlySet<number>> {
   if (evidence.length > EVIDENCE_FILES_MAX) throw new Error(`invariant: at most ${EVIDENCE_FILES_MAX} files at once`);
-  const parts = files(record);
-  const equal = evidence.map((given) => equalParts(given, parts));
-  const others = evidence.filter((_, i) => equal[i]?.length === 0);
+  const recorded = filesByDigest(record);
+  for (const given of evidence) for (const part of recorded(given.sha256)) checkWhole(given, part);
+  const others = evidence.filter(({ sha256 }) => recorded(sha256).length === 0);
   if (others.length > 0) {
     throw new VerifierError('file-not-in-record', `${others.length} of ${evidence.length} files`, {
       files: others.map(({ name, sha256 }) => ({ name, sha256 })),
     });
   }
-  const numbers = new Set(equal.flat().map(({ index }) => index));
-  return { value: numbers, detail: { compared: numbers.size, shown: parts.length, files: header(record).files } };
+  const numbers = new Set(evidence.flatMap(({ sha256 }) => recorded(sha256).map(({ index }) => index)));
+  const { files: all } = header(record);
+  return { value: numbers, detail: { compared: numbers.size, shown: record.shown.length - 1, files: all } };
 }
 
-function equalParts(given: Evidence, parts: readonly FilePart[]): FilePart[] {
-  const same = parts.filter(({ sha256 }) => sha256 === given.sha256);
-  // One digest equal and another not cannot come from one file: the record contradicts itself, or the caller erred.
-  const torn = same.find(
-    ({ size, sm3 }) => size !== given.size || (sm3 !== undefined && given.sm3 !== undefined && sm3 !== given.sm3),
-  );
-  if (torn !== undefined) {
-    throw new VerifierError('file-digests-disagree', `file ${torn.index}: same SHA-256, other size or SM3`, {
-      file: torn.index,
-      name: given.name,
-    });
-  }
-  return same;
+/** One digest equal and another not cannot come from one file: the record contradicts itself, or the caller erred. */
+function checkWhole(given: Evidence, part: FilePart): void {
+  const sm3Differs = part.sm3 !== undefined && given.sm3 !== undefined && part.sm3 !== given.sm3;
+  if (part.size === given.size && !sm3Differs) return;
+  throw new VerifierError('file-digests-disagree', `file ${part.index}: same SHA-256, other size or SM3`, {
+    file: part.index,
+    name: given.name,
+  });
 }

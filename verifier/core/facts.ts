@@ -6,7 +6,7 @@ import { files, header, type RecordHeader, type ShownRecord } from '../../certs/
 import type { VerifiedTimestamp } from '../../certs/core/timestamp.ts';
 import { nameText } from '../../certs/core/x509.ts';
 import { base64Encode } from '../../ledger/core/bytes.ts';
-import type { Evidence } from './check-evidence.ts';
+import { type Evidence, filesByDigest } from './check-evidence.ts';
 import type { NamedCosignature, ReadProof } from './check-ledger.ts';
 import type { Times } from './check-times.ts';
 import { type Forgery, forgeryOf } from './forgery.ts';
@@ -94,6 +94,7 @@ const ALGORITHMS: Readonly<Record<number, string>> = { 4: 'Ed25519', 6: 'ML-DSA-
 export function factsOf(shown: Shown): Facts {
   const { trust, record, proof, times, timestamp, compared } = shown;
   const head = header(record);
+  const recorded = filesByDigest(record);
   const { policy } = trust;
   const needed = (kind: MemberKind): { needed: number; members: number } => {
     const group = policy.groups.get(GROUP_OF[kind]);
@@ -120,7 +121,7 @@ export function factsOf(shown: Shown): Facts {
     given: shown.evidence.map(({ name, sha256 }) => ({
       name,
       sha256,
-      files: files(record).flatMap((part) => (part.sha256 === sha256 ? [part.index] : [])),
+      files: recorded(sha256).map(({ index }) => index),
     })),
     ledger: {
       origin: proof.checkpoint.origin,
