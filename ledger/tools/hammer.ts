@@ -100,7 +100,7 @@ interface Seen {
 
 class Run {
   readonly #o: HammerOptions;
-  readonly #startMs: number;
+  #startMs = 0;
   /** Acknowledged and not found yet: when it was acknowledged. */
   readonly #waiting = new Map<string, number>();
   /** Found before the acknowledgement came, or never ours. */
@@ -121,7 +121,6 @@ class Run {
 
   constructor(options: HammerOptions) {
     this.#o = options;
-    this.#startMs = options.now();
   }
 
   /** Deposits at this writer's share of the rate until the time is up or the goal is reached. */
@@ -157,9 +156,10 @@ class Run {
     else this.#waiting.set(id, this.#o.now());
   }
 
-  /** Reads the checkpoint that the run starts from. */
-  begin(): Promise<void> {
-    return this.#checked('follow', () => this.#followOnce());
+  /** Reads the checkpoint that the run starts from, then starts its clock. */
+  async begin(): Promise<void> {
+    await this.#checked('follow', () => this.#followOnce());
+    this.#startMs = this.#o.now();
   }
 
   /** Follows the published checkpoints: each must verify, extend the one before, and hold well-formed entries in received order. */
