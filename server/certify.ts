@@ -162,21 +162,10 @@ export class Certifier {
   }
 
   async #issue(id: string, index: number, file: number | undefined): Promise<StoredCertificate> {
-    const { store, proof, issue, log } = this.#options;
     await this.#turn();
-    const startedAt = performance.now();
     try {
-      const existing = await store.certificate(id, file);
-      if (existing !== undefined) return existing;
-      const whole = parseRecord(await store.record(id));
-      if (file !== undefined && file >= whole.parts) throw new Refusal('file-not-found');
-      const record = file === undefined ? whole : showFiles(whole, [file]);
-      const pdf = await issue(record, await proof(index));
-      if (this.#abandoned) throw new Refusal('stopping');
-      // A crash from here on leaves at most a blob without an owner, which the next start deletes.
-      const certificate = await this.#store(pdf);
-      await store.certified(id, file, certificate);
-      log('info', 'certified', { id, index, bytes: pdf.length, ms: Math.round(performance.now() - startedAt) });
+      // It may have been made while this one waited for its turn.
+      const certificate = (await this.#options.store.certificate(id, file)) ?? (await this.#issueNow(id, index, file));
       if (file === undefined) this.#settle(id);
       return certificate;
     } finally {
@@ -185,12 +174,35 @@ export class Certifier {
     }
   }
 
+  async #issueNow(id: string, index: number, file: number | undefined): Promise<StoredCertificate> {
+    const { store, proof, issue, log } = this.#options;
+    const startedAt = performance.now();
+    const whole = parseRecord(await store.record(id));
+    if (file !== undefined && file >= whole.parts) throw new Refusal('file-not-found');
+    const record = file === undefined ? whole : showFiles(whole, [file]);
+    const pdf = await issue(record, await proof(index));
+    if (this.#abandoned) throw new Refusal('stopping');
+    const certificate = await this.#store(pdf);
+    // A crash before here leaves a blob without an owner, which the next start deletes.
+    await store.certified(id, file, certificate);
+    log('info', 'certified', { id, index, bytes: pdf.length, ms: Math.round(performance.now() - startedAt) });
+    return certificate;
+  }
+
   async #store(pdf: Uint8Array): Promise<StoredCertificate> {
     const { blobs, store } = this.#options;
     const writer = await blobs.create();
     await store.beginBlob(writer.name);
-    await writer.write(pdf);
-    await writer.commit();
+    try {
+      await writer.write(pdf);
+      await writer.commit();
+    } catch (error) {
+      // A full disk, say: it is tried again, and each attempt would leave its part.
+      await writer.abort();
+      await blobs.delete(writer.name);
+      await store.forgetBlob(writer.name);
+      throw error;
+    }
     return { blob: writer.name, bytes: pdf.length, sha256: createHash('sha256').update(pdf).digest('hex') };
   }
 

@@ -67,16 +67,11 @@ describe('server/deposit', () => {
     expect(said()).not.to.include(consortium.token);
   });
 
-  it('shows a moving line on a terminal', async () => {
-    const { said, code } = run({ files: [fileOf('a.txt', 'a')] }, true);
-    expect(await code).to.equal(0);
-    expect(said()).to.include(`\r\u001b[K${'█'.repeat(24)} 100 % hashing 1/1`);
-  });
-
-  it('takes address and token from the environment', async () => {
+  it('takes address and token from the environment, and shows a moving line on a terminal', async () => {
     const env = { PROBATA_PORT: new URL(consortium.url()).port, PROBATA_DATA: consortium.data };
-    const { said, code } = run({ files: [fileOf('a.txt', 'env')], url: undefined, token: undefined, env });
+    const { said, code } = run({ files: [fileOf('a.txt', 'a')], url: undefined, token: undefined, env }, true);
     expect(await code, said()).to.equal(0);
+    expect(said()).to.include(`\r\u001b[K${'█'.repeat(24)} 100 % hashing 1/1`);
   });
 
   it('says for whom it waits, and is done when they are back', async () => {

@@ -89,7 +89,7 @@ describe('server/notarize', () => {
     const { notary } = life;
     const reached = new Map<string, number>();
     let last = '';
-    for (let i = 0; i < 20; i += 1) {
+    for (let i = 0; i < 8; i += 1) {
       last = (await upload(notary, `evidence ${i}`)).id;
       reached.set(last, 0);
     }
@@ -107,7 +107,7 @@ describe('server/notarize', () => {
     const world = new World();
     const disk = new MemoryDisk();
     const life = await begin(world, disk);
-    const all = await Promise.all(Array.from({ length: 100 }, (_, i) => life.notary.submit(digests(`file ${i}`))));
+    const all = await Promise.all(Array.from({ length: 50 }, (_, i) => life.notary.submit(digests(`file ${i}`))));
     const ids = all.map(({ deposit }) => deposit.id);
     expect([...ids].sort()).to.deep.equal(ids);
     await until(() => life.notary.certifier.owed === 0);
@@ -217,7 +217,7 @@ describe('server/notarize', () => {
 });
 
 /** Every one is tried in notarize.slow.test.ts. */
-const STRIDE = 31;
+const STRIDE = 53;
 
 describe('server/notarize under faults', () => {
   it('keeps every promise when an effect fails, with or without having happened', async () => {

@@ -7,7 +7,7 @@ import { TestConsortium } from '../roles/testing.ts';
 import { digests, until } from '../testing.ts';
 
 const NDJSON = { 'content-type': 'application/x-ndjson' };
-const LIMITS = { ...DEFAULT_LIMITS, jsonBytesMax: 2000, outstandingMax: 200 };
+const LIMITS = { ...DEFAULT_LIMITS, jsonBytesMax: 2000, outstandingMax: 100 };
 const line = (name: string): string => `${JSON.stringify({ files: digests(name).files })}\n`;
 
 interface Answer {
@@ -39,8 +39,8 @@ describe('server/http batch', () => {
   }
 
   it('takes more deposits than may be outstanding, and answers each line in order with a receipt', async () => {
-    const answers = await send(Array.from({ length: 700 }, (_, i) => line(`a${i}`)).join(''));
-    expect(answers.map((answer) => answer.line)).to.deep.equal(Array.from({ length: 700 }, (_, i) => i + 1));
+    const answers = await send(Array.from({ length: 400 }, (_, i) => line(`a${i}`)).join(''));
+    expect(answers.map((answer) => answer.line)).to.deep.equal(Array.from({ length: 400 }, (_, i) => i + 1));
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([202]));
     const ids = answers.map(({ id }) => id as string);
     expect([...ids].sort()).to.deep.equal(ids);

@@ -100,10 +100,10 @@ describe('server/http/multipart', () => {
   });
 
   it('handles thousands of small files one after the other', async () => {
-    const names = Array.from({ length: 3000 }, (_, i) => `f${i}`);
+    const names = Array.from({ length: 1000 }, (_, i) => `f${i}`);
     const { files } = await send(names.map((name) => file(name, `body of ${name}`)).join('') + END);
     expect(files?.map(({ name }) => name)).to.deep.equal(names);
-    expect(files?.at(-1)?.text).to.equal('body of f2999');
+    expect(files?.at(-1)?.text).to.equal('body of f999');
   });
 
   const refused: [what: string, body: string | Buffer, code: string][] = [
