@@ -13,12 +13,12 @@ import { openHttpClient } from '../http/client.ts';
 import { readBody } from '../http/request.ts';
 import { listen } from '../http/server.ts';
 import { digestDeposit } from '../processes/testing.ts';
-import { during, type Timed } from './measure.ts';
+import { during, residentMegabytes, type Timed } from './measure.ts';
 
 const SECONDS = 3;
 
-/** Posts to a koa app in a process of its own that parses the JSON and answers 202. */
-export async function bareKoa(workers: number): Promise<Timed> {
+/** Posts to a koa app in a process of its own that parses the JSON and answers 202; and how large that process is. */
+export async function bareKoa(workers: number): Promise<Timed & { megabytes: number }> {
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', 'bare-koa'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -28,9 +28,10 @@ export async function bareKoa(workers: number): Promise<Timed> {
   const body = new Uint8Array(Buffer.from(digestDeposit()));
   const request = { method: 'POST' as const, url, body, headers: {}, timeoutMs: 10_000, responseBytesMax: 1000 };
   const result = await during(SECONDS, workers, () => client.http(request));
+  const megabytes = residentMegabytes(child.pid ?? 0);
   client.close();
   child.kill();
-  return result;
+  return { ...result, megabytes };
 }
 
 /** The other side of {@link bareKoa}. */

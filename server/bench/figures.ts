@@ -2,7 +2,6 @@
  * The figures of a running consortium. Order matters: single deposits are owed certificates at once, and drawing them uses the processors
  * for a while; so what must not wait for that comes first.
  */
-import { readFileSync } from 'node:fs';
 import { nodeFonts } from '../../certs/render/fonts-node.ts';
 import { renderCertificate, rendererId } from '../../certs/render/render.ts';
 import { parseCheckpoint } from '../../ledger/core/checkpoint.ts';
@@ -94,14 +93,4 @@ export async function verifications(
   const { outcome } = await verify(whole);
   if (outcome !== 'consistent') throw new Error(`the verifier says ${outcome}`);
   return { whole: await during(5, 1, () => verify(whole)), withoutPages: await during(3, 1, () => verify(input)) };
-}
-
-/** Resident memory of a member's process, MB; NaN where the system does not show it. */
-export function residentMegabytes(consortium: ProcessConsortium, name: string): number {
-  try {
-    const status = readFileSync(`/proc/${consortium.pid(name)}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
-  } catch {
-    return Number.NaN;
-  }
 }

@@ -12,12 +12,11 @@ import {
   certificates,
   quorumLatency,
   type Rate,
-  residentMegabytes,
   singleDeposits,
   verifications,
   WRITERS,
 } from './figures.ts';
-import { formatTable, latencies, perSecond, type Row } from './measure.ts';
+import { formatTable, latencies, perSecond, type Row, residentMegabytes, type Timed } from './measure.ts';
 
 /** Ed25519 signatures on a checkpoint that all members have cosigned, and the log's. */
 const SIGNATURES = 7;
@@ -33,8 +32,9 @@ async function bench(): Promise<void> {
   try {
     const certificate = await certifiedDeposit(consortium);
     const trust = new Uint8Array(readFileSync(join(consortium.data, 'trust.json')));
-    const online = [...(await ledgerRows(consortium)), await certificateRow(consortium, certificate)];
-    const memory = memoryRows(consortium);
+    const koa = await bareKoa(WRITERS);
+    const online = [...(await ledgerRows(consortium, koa)), await certificateRow(consortium, certificate)];
+    const memory = memoryRows(consortium, koa.megabytes);
     await consortium.end();
     const rows = [startRow(readySeconds), ...online, ...(await verifierRows(certificate, trust)), ...memory];
     console.log(`${machine()}\n\n${formatTable(rows)}\n\nwhole run ${secondsSince(startMs).toFixed(0)} s`);
@@ -54,10 +54,10 @@ function machine(): string {
 }
 
 /** In this order: what is owed certificates comes last, because drawing them uses the processors. */
-async function ledgerRows(consortium: ProcessConsortium): Promise<Row[]> {
+async function ledgerRows(consortium: ProcessConsortium, koa: Timed): Promise<Row[]> {
   const [latency, commit] = [await quorumLatency(consortium), await bareLevel(1)];
   const [batch, level] = [await batchEntries(consortium), await bareLevel(LEVEL_BATCH)];
-  const [koa, single] = [await bareKoa(WRITERS), await singleDeposits(consortium)];
+  const single = await singleDeposits(consortium);
   return [
     {
       figure: 'request to quorum, idle',
@@ -115,11 +115,11 @@ function startRow(seconds: number): Row {
   return { figure: 'empty folder to ready, seven processes', measured, baseline: '-', n: 1, seconds };
 }
 
-function memoryRows(consortium: ProcessConsortium): Row[] {
+function memoryRows(consortium: ProcessConsortium, bareMegabytes: number): Row[] {
   return ['platform', 'court-1', 'arbitration-1'].map((name) => ({
     figure: `resident memory after the load, ${name}`,
-    measured: `${residentMegabytes(consortium, name).toFixed(0)} MB`,
-    baseline: `${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MB this client`,
+    measured: `${residentMegabytes(consortium.pid(name)).toFixed(0)} MB`,
+    baseline: `${bareMegabytes.toFixed(0)} MB a bare koa, from source`,
     n: 1,
     seconds: 0,
   }));

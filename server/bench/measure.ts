@@ -1,4 +1,5 @@
-/** What the bench measures with: loops bounded by time, and rows of the table. */
+/** What the bench measures with: loops bounded by time, memory of processes, and rows of the table. */
+import { readFileSync } from 'node:fs';
 
 /** One line of the table. */
 export interface Row {
@@ -50,6 +51,15 @@ export async function times(count: number, act: () => Promise<unknown>): Promise
 function timed(ms: number[], totalMs: number): Timed {
   const seconds = totalMs / 1000;
   return { n: ms.length, seconds, rate: ms.length / seconds, ms: ms.sort((a, b) => a - b) };
+}
+
+/** Resident memory of a process, MB; NaN where the system does not show it. */
+export function residentMegabytes(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+  } catch {
+    return Number.NaN;
+  }
 }
 
 /** `p50 12.3 ms, p99 45.6 ms` */
