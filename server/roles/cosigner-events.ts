@@ -25,7 +25,9 @@ export function cosignerEvents(
       case 'inconsistent': {
         const vkeys = logs.find((known) => known.origin === origin)?.vkeys ?? [];
         const report = writeReport(dir, event, vkeys, Date.now());
-        const reason = event.conclusive ? 'the log signed two checkpoints that contradict each other' : 'the proof does not verify';
+        const reason = event.conclusive
+          ? 'the log signed two checkpoints that contradict each other'
+          : 'the proof does not verify';
         return log('alarm', 'checkpoint-inconsistent', { origin, reason, ...(report === undefined ? {} : { report }) });
       }
     }

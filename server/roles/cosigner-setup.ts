@@ -32,7 +32,10 @@ export function trustedLogs(dir: string, { logs }: CosignerConfig): { origin: st
   return logs.map(({ origin, vkeys }) => {
     const keys = vkeys.map((vkey) => readVkey(dir, vkey));
     if (keys.some((key) => key.name !== origin || key.type !== 0x01)) {
-      throw new StartError('config-malformed', `${dir}: a log's keys are of type 0x01 and named like its origin, ${origin}`);
+      throw new StartError(
+        'config-malformed',
+        `${dir}: a log's keys are of type 0x01 and named like its origin, ${origin}`,
+      );
     }
     return { origin, keys };
   });
@@ -50,7 +53,11 @@ function readVkey(dir: string, vkey: string): VerifierKey {
  * Serves the app until it is closed, then closes the stores.
  * @throws StartError `port-in-use`, `listen-failed`; the stores are closed then
  */
-export async function serve(app: Koa, config: CosignerConfig, stores: { close(): Promise<void> }): Promise<RunningRole> {
+export async function serve(
+  app: Koa,
+  config: CosignerConfig,
+  stores: { close(): Promise<void> },
+): Promise<RunningRole> {
   try {
     const server = await listen({ ...config.listen, handler: app.callback() });
     return {
