@@ -42,31 +42,33 @@ export type EventLevel = 'debug' | 'info' | 'warn' | 'alarm';
  */
 export type EventLog = (level: EventLevel, event: string, fields?: EventFields) => void;
 
-const FIELD_NAMES: readonly (keyof EventFields)[] = [
-  'id',
-  'state',
-  'member',
-  'group',
-  'origin',
-  'size',
-  'oldSize',
-  'index',
-  'root',
-  'count',
-  'bytes',
-  'ms',
-  'method',
-  'route',
-  'status',
-  'code',
-  'reason',
-  'url',
-  'port',
-  'pid',
-  'signal',
-  'report',
-  'build',
-];
+/** One for each field of EventFields; the compiler sees to that. */
+const FIELDS: Readonly<Record<keyof EventFields, true>> = {
+  id: true,
+  state: true,
+  member: true,
+  group: true,
+  origin: true,
+  size: true,
+  oldSize: true,
+  index: true,
+  root: true,
+  count: true,
+  bytes: true,
+  ms: true,
+  method: true,
+  route: true,
+  status: true,
+  code: true,
+  reason: true,
+  url: true,
+  port: true,
+  pid: true,
+  signal: true,
+  report: true,
+  build: true,
+};
+const FIELD_NAMES = Object.keys(FIELDS) as (keyof EventFields)[];
 
 /** Longest text of one field, in characters: an error message cannot flood the log. */
 const FIELD_CHARACTERS_MAX = 2000;
