@@ -5,6 +5,7 @@ import { utf8Encode } from '../../ledger/core/bytes.ts';
 import { codeOf, makePki, makeTsa, NOW_MS, sha256, type TestPki, tokenOver } from '../issue/testing.ts';
 import { type Algorithm, digest, type HashName } from './algorithms.ts';
 import { type Attribute, formatSignedData, parseSignedData, type SignedData, signedBytes } from './cms.ts';
+import { prepareOwnSignature } from './cms-profile.ts';
 import { parseDer } from './der.ts';
 import {
   encode,
@@ -16,7 +17,7 @@ import {
   encodeUtf8,
 } from './der-write.ts';
 import { OID } from './oids.ts';
-import { checkTimestamp, parseTimestampToken } from './timestamp.ts';
+import { checkTimestamp, encodeTstInfo, parseTimestampToken } from './timestamp.ts';
 import { parseCertificate, type X509 } from './x509.ts';
 
 const MESSAGE = utf8Encode('a signature value');
@@ -127,6 +128,8 @@ describe('timestamp token', () => {
     /** Fields after the time. */
     readonly more?: readonly Uint8Array[];
     readonly attributes?: readonly Attribute[];
+    /** Value of signing-certificate-v2. */
+    readonly ess?: Uint8Array;
     readonly over?: Partial<SignedData>;
   }
   function token(by: Authority, said: Said = {}): Uint8Array {
@@ -146,7 +149,7 @@ describe('timestamp token', () => {
     const signedAttributes = [
       { type: OID.contentType, value: encodeOid(OID.tstInfo) },
       { type: OID.messageDigest, value: encodeOctets(digest(by.hash, [content])) },
-      { type: OID.signingCertificateV2, value: ess },
+      { type: OID.signingCertificateV2, value: said.ess ?? ess },
       ...(said.attributes ?? [{ type: OID.signingTime, value: encodeGeneralizedTime(NOW_MS) }]),
     ];
     return formatSignedData({
@@ -214,6 +217,19 @@ describe('timestamp token', () => {
       });
     });
 
+    it('only when it names the certificate that signed it', () => {
+      const by = authority('P-256', 'sha256');
+      const named = (...id: Uint8Array[]): string | undefined => {
+        const bytes = token(by, { ess: encodeSequence(encodeSequence(encodeSequence(...id))) });
+        return codeOf(() => checkTimestamp(bytes, MESSAGE, [by.root]));
+      };
+      const { der } = by.certificate;
+      expect(named(encodeOctets(sha256(der)))).to.equal(undefined);
+      expect(named(encodeSequence(encodeOid(OID.sha512)), encodeOctets(digest('sha512', [der])))).to.equal(undefined);
+      expect(named(encodeOctets(sha256(by.root.der)))).to.equal('cms-malformed');
+      expect(named(encodeSequence(encodeOid('1.3.14.3.2.26')), encodeOctets(sha256(der)))).to.equal('cms-malformed');
+    });
+
     it('with its root beside it, as many send it', () => {
       const by = authority('P-256', 'sha256');
       const certificates = [by.certificate.der, by.root.der];
@@ -279,6 +295,25 @@ describe('timestamp token', () => {
         expect(found).to.equal(what === 'no content' ? 'der-malformed' : code);
       });
     }
+  });
+
+  it('of a court is signed with P-256 and nothing else', () => {
+    const by = authority('P-384', 'sha256');
+    const content = encodeTstInfo({
+      policy: OID.courtTimestampPolicy,
+      imprint: { algorithm: { oid: OID.sha256 }, digest: sha256(MESSAGE) },
+      serial: 1n,
+      timeMs: NOW_MS,
+      accuracySeconds: 1,
+    });
+    const { parts, toSign } = prepareOwnSignature(OID.tstInfo, [content], [by.certificate]);
+    // The key gives both forms of a signature; the low one verifies, and is refused for its curve.
+    const codes = Array.from({ length: 20 }, () => {
+      const bytes = formatSignedData({ ...parts, content, signature: by.sign(toSign) });
+      return codeOf(() => checkTimestamp(bytes, MESSAGE, [by.root]));
+    });
+    expect([...new Set(codes)].sort()).to.deep.equal(['cms-bad-signature', 'cms-malformed']);
+    expect(() => prepareOwnSignature(OID.tstInfo, [content], [])).to.throw('invariant');
   });
 
   it('refuses a court’s token whose TSTInfo says version 2, or is no TSTInfo', () => {
