@@ -1,9 +1,10 @@
 /**
  * The platform's HTTP application: one koa app from one list of routes. The order of the middleware is the order of the file:
- * measure, turn errors into problems, set what every answer carries, route. Not here: listening (http/server.ts).
+ * count, measure, turn errors into problems, set what every answer carries, route. Not here: listening (http/server.ts).
  */
 import Koa from 'koa';
 import { problems } from './http/errors.ts';
+import type { InFlight } from './http/in-flight.ts';
 import type { Platform } from './http/platform.ts';
 import { bindRoutes, type Route } from './http/route.ts';
 import { batchRoute } from './http/routes-batch.ts';
@@ -26,12 +27,14 @@ export function platformRoutes(platform: Platform): Route[] {
 /** A sender or reader that goes away in the middle is not an event. */
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 
-export function createApp(platform: Platform): Koa {
+/** @param inFlight told of every request from its first to its last step */
+export function createApp(platform: Platform, inFlight: InFlight): Koa {
   const { authenticator, log, metrics } = platform;
   const app = new Koa();
   app.on('error', (error: NodeJS.ErrnoException) => {
     if (!GONE.has(error.code ?? '')) log('alarm', 'answer-failed', { reason: String(error) });
   });
+  app.use(inFlight.middleware());
   app.use(metrics.middleware());
   app.use(problems(log));
   app.use(async (ctx, next) => {

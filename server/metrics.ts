@@ -11,6 +11,7 @@ import type { EventLog } from './logging.ts';
 
 /** What is read when somebody asks, not kept. */
 export interface MetricSources {
+  readonly requests: () => number;
   readonly outstanding: () => number;
   readonly owed: () => number;
   readonly headSize: () => number;
@@ -65,6 +66,7 @@ export class Metrics {
 
   /** Adds what is read from the running platform. */
   watch(sources: MetricSources): void {
+    this.#gauge('probata_requests_in_flight', 'Requests being handled, this one included', sources.requests);
     this.#gauge('probata_deposits_outstanding', 'Deposits the ledger has not integrated', sources.outstanding);
     this.#gauge('probata_certificates_owed', 'Deposits whose certificate is owed', sources.owed);
     this.#gauge('probata_ledger_size', 'Entries under the newest signed head', sources.headSize);

@@ -39,6 +39,19 @@ const FACTS: NotaryOptions['facts'] = {
   policySha256: '0'.repeat(64),
 };
 
+/** The faults of one process, and its end: from then on no effect of it happens, and none is answered. */
+class ProcessFaults extends FaultPlan {
+  #dead = false;
+
+  kill(): void {
+    this.#dead = true;
+  }
+
+  override run<T>(effect: () => T | Promise<T>): Promise<T> {
+    return this.#dead ? new Promise(() => {}) : super.run(effect);
+  }
+}
+
 /** One life of the platform's process. */
 export interface Life {
   readonly notary: Notary;
@@ -52,7 +65,7 @@ export async function live(
   world: World,
   disk: MemoryDisk,
   changes: Partial<NotaryOptions> = {},
-  faults = new FaultPlan(),
+  faults = new ProcessFaults(),
 ): Promise<Life> {
   const events: Life['events'] = [];
   let end: (error: Error) => void = () => {};
@@ -60,6 +73,7 @@ export async function live(
     end = resolve;
   });
   const fatal = (error: Error): never => {
+    faults.kill();
     end(error);
     throw error;
   };
@@ -168,7 +182,7 @@ async function entryAt(notary: Notary, index: number): Promise<Uint8Array> {
 }
 
 /** One life: two deposits alone, three at once; ends early when it must. What was acknowledged is added to `taken`. */
-async function liveOnce(world: World, disk: MemoryDisk, faults: FaultPlan, taken: Deposit[]): Promise<void> {
+async function liveOnce(world: World, disk: MemoryDisk, faults: ProcessFaults, taken: Deposit[]): Promise<void> {
   let life: Life;
   try {
     life = await live(world, disk, {}, faults);
@@ -196,7 +210,7 @@ async function liveOnce(world: World, disk: MemoryDisk, faults: FaultPlan, taken
 
 /** How many effects on the stores one life without faults has. */
 export async function countEffects(): Promise<number> {
-  const counting = new FaultPlan();
+  const counting = new ProcessFaults();
   await liveOnce(new World(), new MemoryDisk(), counting, []);
   return counting.count;
 }
@@ -206,8 +220,9 @@ export async function crashAndRecover(fault: Fault): Promise<void> {
   const world = new World();
   const broken = new MemoryDisk();
   const taken: Deposit[] = [];
-  await liveOnce(world, broken, new FaultPlan([fault]), taken);
-  // The process has ended: what it might still do no longer reaches this disk.
+  const faults = new ProcessFaults([fault]);
+  await liveOnce(world, broken, faults, taken);
+  faults.kill();
   const disk = copyOf(broken);
   world.clock.ms += 1;
   const { notary } = await live(world, disk);

@@ -80,6 +80,7 @@ describe('server/http refusals', () => {
   ][] = [
     ['no content type', '', {}, 'content-type-unsupported', 415],
     ['another content type', 'x', { 'content-type': 'text/plain' }, 'content-type-unsupported', 415],
+    ['a content type that every object has', 'x', { 'content-type': 'constructor' }, 'content-type-unsupported', 415],
     ['a compressed body', 'x', { ...JSON_TYPE, 'content-encoding': 'gzip' }, 'content-encoding-unsupported', 415],
     ['malformed JSON', '{', JSON_TYPE, 'json-malformed', 400],
     ['a repeated JSON key', '{"files":[],"files":[]}', JSON_TYPE, 'json-malformed', 400],

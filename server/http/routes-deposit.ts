@@ -5,6 +5,7 @@
  */
 import type { Context } from 'koa';
 import type { Party } from '../auth.ts';
+import type { Taken } from '../intake/committer.ts';
 import {
   checkedMediaType,
   checkFileName,
@@ -38,12 +39,9 @@ async function post(platform: Platform, ctx: Context, party: Party): Promise<voi
     transport: transportOf(ctx),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   };
-  let taken: Awaited<ReturnType<typeof notary.submit>>;
-  if (type === 'multipart/form-data') taken = await takeUpload(platform, ctx, common);
-  else if (type === 'application/json') taken = await takeDigests(platform, ctx, common);
-  else throw new Refusal('content-type-unsupported');
-
-  const { deposit } = taken;
+  const take = TAKE.get(type);
+  if (take === undefined) throw new Refusal('content-type-unsupported');
+  const { deposit } = await take(platform, ctx, common);
   if (waitSeconds !== undefined) {
     await notary.certifier.waitCertified(deposit.id, waitSeconds * 1000);
     ctx.set('Preference-Applied', `wait=${waitSeconds}`);
@@ -55,7 +53,12 @@ async function post(platform: Platform, ctx: Context, party: Party): Promise<voi
 }
 
 type Common = Pick<Submission, 'party' | 'mode' | 'transport' | 'idempotencyKey'>;
-type Taken = Awaited<ReturnType<Platform['notary']['submit']>>;
+
+/** What a deposit may come as. */
+const TAKE = new Map([
+  ['multipart/form-data', takeUpload],
+  ['application/json', takeDigests],
+]);
 
 async function takeDigests({ notary, limits }: Platform, ctx: Context, common: Common): Promise<Taken> {
   const { declared, files } = parseDigestDeposit(await readBody(ctx, limits.jsonBytesMax));

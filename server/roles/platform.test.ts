@@ -1,6 +1,8 @@
 /** A litigant's way through a real consortium: deposit, certificate, independent verification; members away and back; a restart. */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { nodeFonts } from '../../certs/render/fonts-node.ts';
@@ -128,6 +130,29 @@ describe('server/roles/platform', () => {
     expect(Buffer.compare(await bytesOf(done.links['certificate'] as string), before)).to.equal(0);
     await until(async () => (await view(open.id)).state === 'certified');
     expect((await view(open.id)).receipt).to.equal(open.receipt);
+  });
+
+  it('lets an upload in flight finish when it is told to stop, and keeps it', async () => {
+    const socket = connect(Number(new URL(consortium.url()).port), '127.0.0.1');
+    const body = '--B\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nin flight\r\n--B--\r\n';
+    const head = `Host: x\r\nAuthorization: Bearer ${consortium.token}\r\nContent-Type: multipart/form-data; boundary=B`;
+    socket.write(`POST /api/v1/deposits HTTP/1.1\r\n${head}\r\nContent-Length: ${body.length}\r\n\r\n`);
+    socket.write(body.slice(0, 80));
+    let answer = '';
+    socket.on('data', (chunk) => (answer += String(chunk)));
+    const gone = once(socket, 'close');
+    await until(async () =>
+      (await (await consortium.fetch('/metrics')).text()).includes('probata_requests_in_flight 2'),
+    );
+    const stopped = consortium.stop('platform');
+    socket.write(body.slice(80));
+    await stopped;
+    await gone;
+    expect(answer).to.match(/^HTTP\/1.1 202 /);
+    await consortium.startPlatform();
+    const id = /"id":"([0-9a-f-]{36})"/.exec(answer)?.[1] ?? '';
+    await until(async () => (await view(id)).state === 'certified');
+    expect(consortium.events.map(({ event }) => event)).not.to.include('fatal');
   });
 
   it('never gives out a whole file or certificate whose stored bytes have changed', async () => {

@@ -10,6 +10,7 @@ import { openAuthenticator, TOKENS_FILE } from '../auth.ts';
 import { type PlatformConfig, readConfig } from '../config.ts';
 import { Readiness } from '../health.ts';
 import { openHttpClient } from '../http/client.ts';
+import { InFlight } from '../http/in-flight.ts';
 import { listen } from '../http/server.ts';
 import { DEFAULT_LIMITS, type Limits } from '../intake/limits.ts';
 import { diskSpace, type VolumeState, volumeOf } from '../intake/space.ts';
@@ -47,22 +48,31 @@ export async function openPlatformWith(
   const metrics = new Metrics();
   const log = metrics.counting(context.log);
   const client = openHttpClient();
-  const stores = await openPlatformStores(dir, context.fatal);
+  let closing = false;
+  const fatal = (error: Error): never => {
+    // What comes too late for the closed stores was promised to nobody: no reason to end in alarm.
+    if (closing) throw error;
+    return context.fatal(error);
+  };
+  const stores = await openPlatformStores(dir, fatal);
   const cosigners = cosignersOf(config, trust, client.http, stores.ledger);
   const space = diskSpace(volume, limits.freeShareMin);
   const { notary, readiness } = await openNotary({
     ...{ dir, config, trust, keys, stores, cosigners, clock, limits, space, log },
     http: client.http,
-    fatal: context.fatal,
+    fatal,
   });
   readiness.start();
-  watch(metrics, notary, readiness, config);
+  const inFlight = new InFlight();
+  watch(metrics, notary, readiness, inFlight, config);
   const { policy } = trust;
-  const app = createApp({ notary, blobs: stores.blobs, policy, limits, space, authenticator, readiness, metrics, log });
+  const { blobs } = stores;
+  const app = createApp({ notary, blobs, policy, limits, space, authenticator, readiness, metrics, log }, inFlight);
   const close = async (): Promise<void> => {
     readiness.stop();
     await notary.close();
     client.close();
+    closing = true;
     await stores.close();
   };
   const server = await listen({ ...config.listen, handler: app.callback() }).catch(async (error) => {
@@ -75,6 +85,7 @@ export async function openPlatformWith(
       // Whoever waits for a certificate is answered now; uploads in flight may finish.
       notary.certifier.releaseWaiting();
       await server.close();
+      await inFlight.idle();
       await close();
     },
   };
@@ -130,8 +141,15 @@ async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readi
   return { notary, readiness };
 }
 
-function watch(metrics: Metrics, notary: Notary, readiness: Readiness, { members }: PlatformConfig): void {
+function watch(
+  metrics: Metrics,
+  notary: Notary,
+  readiness: Readiness,
+  inFlight: InFlight,
+  { members }: PlatformConfig,
+): void {
   metrics.watch({
+    requests: () => inFlight.count,
     outstanding: () => notary.outstanding,
     owed: () => notary.certifier.owed,
     headSize: () => notary.headSize,
