@@ -4,11 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { rounds } from '../../fixtures/slow.ts';
 import { memoryStores } from '../store/memory.ts';
 import { killOnce } from '../store/testing.ts';
 import { crashAndRecover, expectSound, faultsFrom, recoveryEffects, start, untilPublished, World } from './testing.ts';
 
-const KILLS = 200;
+const KILLS = rounds(200);
 
 describe('log, at length', () => {
   it('survives every failure in a commit followed by every failure in the next start', async () => {
@@ -24,7 +25,7 @@ describe('log, at length', () => {
     console.log(JSON.stringify({ name: 'log-double-faults', n: pairs, failures: 0 }));
   });
 
-  it('loses nothing that it acknowledged in two hundred kills', async () => {
+  it(`loses nothing that it acknowledged in ${KILLS} kills`, async () => {
     let acknowledged = 0;
     for (let kill = 0; kill < KILLS; ) {
       const dir = await mkdtemp(join(tmpdir(), 'probata-kills-'));

@@ -9,12 +9,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { build } from 'esbuild';
+import { rounds } from '../../fixtures/slow.ts';
 import { openLevelStore } from '../store/level.ts';
 import { originHash } from '../witness/request.ts';
 import { ORIGIN } from '../witness/testing.ts';
 import { LOG, MirrorBench, prefixed } from './testing.ts';
 
-const KILLS = 300;
+const KILLS = rounds(300);
 /** A life ends after this many cosignatures at most, and then up to so many ms later: in the middle of anything. */
 const COSIGNED_MAX = 12;
 const LATER_MS_MAX = 60;

@@ -1,4 +1,4 @@
-/** Every hash of every proof turned and cut, at every size: what proof.test.ts does at the edges only. */
+/** Every hash of every proof turned and cut, at every size. */
 import {
   checkConsistency,
   checkInclusion,
