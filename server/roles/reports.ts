@@ -10,8 +10,12 @@ import { sha256 } from '../../ledger/core/hash.ts';
 import type { WitnessEvent } from '../../ledger/witness/events.ts';
 import { REPORTS_FOLDER } from '../config.ts';
 
-/** A log that lies on and on fills the disk no further; the event log still names every case. */
+/**
+ * A log that lies on and on fills the disk no further; the event log still names every case. Anyone can relay a genuine checkpoint
+ * with a false proof, so reports that prove nothing by themselves leave room for those that do.
+ */
 const REPORTS_MAX = 1000;
+const CONCLUSIVE_REPORTS_MAX = 2 * REPORTS_MAX;
 
 export type Inconsistency = Extract<WitnessEvent, { kind: 'inconsistent' }>;
 
@@ -20,7 +24,7 @@ export type Inconsistency = Extract<WitnessEvent, { kind: 'inconsistent' }>;
  * @param dir the member's folder
  * @param logKeys vkeys the log's checkpoints were checked with
  * @param nowMs when it was seen, ms since the epoch
- * @returns the file's path, or undefined when there are REPORTS_MAX already
+ * @returns the file's path, or undefined when there are too many already
  */
 export function writeReport(
   dir: string,
@@ -32,9 +36,12 @@ export function writeReport(
   mkdirSync(folder, { recursive: true });
   const evidence = sha256(concat(event.request, utf8Encode(event.latest ?? '')));
   const path = join(folder, `inconsistent-${hexEncode(evidence).slice(0, 32)}.json`);
-  if (readdirSync(folder).length >= REPORTS_MAX) return undefined;
+  const max = event.conclusive ? CONCLUSIVE_REPORTS_MAX : REPORTS_MAX;
+  if (readdirSync(folder).length >= max) return undefined;
   const report = {
-    what: 'two checkpoints signed by one log, of which the newer does not follow from the older',
+    what: event.conclusive
+      ? 'two checkpoints signed by one log, of which the newer does not follow from the older'
+      : 'a checkpoint signed by the log came with a proof that does not hold; whoever sent it may have made the proof up',
     origin: event.origin,
     conclusive: event.conclusive,
     seen: new Date(nowMs).toISOString(),
