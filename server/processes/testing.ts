@@ -20,7 +20,7 @@ export const VERIFIER = fileURLToPath(new URL('../../dist/probata-verify.js', im
 /** The processes of the demonstration consortium, the platform first. */
 export const NAMES = ['platform', 'court-1', 'court-2', 'court-3', 'court-4', 'arbitration-1', 'arbitration-2'];
 /** How long anything may take on a machine that is busy with something else. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 
 /** What a program did. */
 export interface Ran {
@@ -41,7 +41,7 @@ export function run(args: readonly string[], program = PROGRAM): Promise<Ran> {
 /** The first port of a run of free ones. */
 export async function freePorts(count = NAMES.length): Promise<number> {
   for (;;) {
-    const base = randomInt(20_000, 60_000);
+    const base = randomInt(20_000, 240_000);
     const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(base + i)));
     if (free.every(Boolean)) return base;
   }
