@@ -41,7 +41,7 @@ export function run(args: readonly string[], program = PROGRAM): Promise<Ran> {
 /** The first port of a run of free ones. */
 export async function freePorts(count = NAMES.length): Promise<number> {
   for (;;) {
-    const base = randomInt(20_000, 60_000);
+    const base = randomInt(10_000, 28_000);
     const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(base + i)));
     if (free.every(Boolean)) return base;
   }
