@@ -7,7 +7,7 @@ import { EMPTY_ROOT } from './hash.ts';
 import { COSIGNATURE_TIME_MAX, INDEX_MAX } from './limits.ts';
 import { formatNote, type Note, type NoteSignature, parseNote, vkeyOf } from './note.ts';
 import { type Signer, signNote, verifySignature } from './signature.ts';
-import { flipped, TestTree, testSigner, verdict } from './testing.ts';
+import { flipped, TestTree, testSigner, verdict, verdictOf } from './testing.ts';
 
 const TEXT = 'example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n';
 const checkpoint = parseCheckpoint(TEXT);
@@ -163,6 +163,9 @@ describe('cosignature', () => {
     const note: Note = { text: formatCheckpoint(long), signatures: [line] };
     expect(verdict(() => openCosignatures(note, keys))).to.equal('cosignature-malformed');
     expect(verdict(() => openCosignatures({ text: 'a\n', signatures: [line] }, keys))).to.equal('checkpoint-malformed');
+    for (const origin of ['', 'a'.repeat(256)]) {
+      expect(await verdictOf(() => cosign({ ...checkpoint, origin }, TIME, mlDsa))).to.equal('cosignature-malformed');
+    }
   });
 });
 

@@ -168,6 +168,8 @@ describe('entry', () => {
   it('refuses entries that no bundle can hold, and writes none that it would refuse', () => {
     const long = bytesOf({ ...entry, id: 'a'.repeat(ENTRY_BYTES_MAX) });
     expect(verdict(() => parseEntry(long))).to.equal('entry-malformed');
+    const newer = bytesOf({ kind: 'erasure', v: 1, why: 'a'.repeat(ENTRY_BYTES_MAX) });
+    expect(verdict(() => parseEntry(newer))).to.equal('entry-malformed');
     expect(verdict(() => formatEntry({ ...entry, received: 'yesterday' }))).to.equal('entry-malformed');
     expect(verdict(() => formatEntry({ ...entry, id: '\ud800' }))).to.equal('entry-malformed');
   });

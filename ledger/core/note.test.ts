@@ -67,6 +67,16 @@ describe('vkey', () => {
     it(`refuses ${why}`, () => expect(verdict(() => parseVkey(changed))).to.equal('vkey-malformed'));
   }
 
+  it('refuses types it does not know even with the right key ID', () => {
+    for (const type of [0x00, 0x02, 0x05, 0xff]) {
+      const unknown = formatVkey(vkeyOf('a.example', type as 0x01, key.publicKey));
+      expect(
+        verdict(() => parseVkey(unknown)),
+        String(type),
+      ).to.equal('vkey-malformed');
+    }
+  });
+
   it('accepts a text only as formatVkey writes it', () => {
     fc.assert(
       fc.property(fc.nat(VKEY.length - 1), fc.constantFrom(...'aA0+/= \n'), (at, character) => {

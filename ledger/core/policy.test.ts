@@ -1,8 +1,9 @@
 /** Policies: the example of tlog-policy, every MUST with its line number, and evaluation against a second, direct definition. */
 import { expect } from 'chai';
 import * as fc from 'fast-check';
+import { concat, uint32 } from './bytes.ts';
 import { LedgerError } from './errors.ts';
-import { formatVkey } from './note.ts';
+import { formatVkey, vkeyOf } from './note.ts';
 import { evaluatePolicy, liarsSurvived, memberTimes, type Policy, parsePolicy } from './policy.ts';
 import { testSigner, verdict } from './testing.ts';
 
@@ -216,6 +217,8 @@ describe('policy', () => {
     ['a threshold with a leading zero', 'line 2: needed', `witness a ${W1}\ngroup g 01 a\n${quorum}`],
     ['a threshold that is a word', 'line 2: needed', `witness a ${W1}\ngroup g most a\n${quorum}`],
     ['too many characters', 'policy: longer', `#${'a'.repeat(2_000_000)}\n${quorum}`],
+    ['too many logs', 'line 257: more than 256 logs', `${parties(257, 'log', 0x01)}${quorum}`],
+    ['too many witnesses', 'line 257: more than 256 witnesses', `${parties(257, 'witness', 0x04)}${quorum}`],
     ['too many groups', 'line 258: more than 256 groups', `witness a ${W1}\n${groups(257)}${quorum}`],
   ];
   for (const [why, where, text] of malformed) {
@@ -253,6 +256,14 @@ describe('policy', () => {
     );
   });
 });
+
+/** So many lines of logs or witnesses, with keys that need not be points to be told apart. */
+function parties(count: number, keyword: 'log' | 'witness', type: 0x01 | 0x04): string {
+  return Array.from({ length: count }, (_, i) => {
+    const key = formatVkey(vkeyOf('a.example', type, concat(uint32(i), new Uint8Array(28))));
+    return keyword === 'log' ? `log ${key}\n` : `witness w${i} ${key}\n`;
+  }).join('');
+}
 
 /** A chain of `count` groups, each of the one before. */
 function groups(count: number): string {
