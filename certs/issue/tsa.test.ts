@@ -117,7 +117,7 @@ describe('timestamp authority', () => {
       [
         'a request longer than the limit',
         badDataFormat,
-        () => encodeOctets(new Uint8Array(TIMESTAMP_REQUEST_BYTES_MAX)),
+        () => request(sha256Imprint, encode(0xa0, encodeOctets(new Uint8Array(TIMESTAMP_REQUEST_BYTES_MAX)))),
       ],
     ];
     for (const [what, bit, bytes] of cases) {
