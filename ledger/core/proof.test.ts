@@ -1,7 +1,6 @@
 /**
- * Proofs, exhaustively in small trees: each is built and accepted, and each change to it is refused. The sizes at which every hash
- * is turned and every cut made are those around powers of two; proof.slow.test.ts does it at every size.
- * The three accumulated values of the MTC draft cover every output up to size 130 in one hash each.
+ * Proofs in small trees: each is built and accepted, and refused for another index, size or root. That each changed hash is refused
+ * is proof-exhaustive.test.ts. The three accumulated values of the MTC draft cover every output up to size 130 in one hash each.
  */
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
@@ -18,19 +17,14 @@ import {
   isSubtree,
   subtreeConsistencySubtrees,
 } from './proof.ts';
-import { expectRefusals, flipped, subtreesOf, TestTree, verdict } from './testing.ts';
+import { flipped, subtreesOf, TestTree, verdict } from './testing.ts';
 
 const SIZE_MAX = 130;
 const SUBTREE_SIZE_MAX = 70;
 const tree = new TestTree(SIZE_MAX + 1, (index) => Uint8Array.of(index));
 
-const EDGE_SIZES = new Set([...Array.from({ length: 18 }, (_, size) => size), 31, 33, 64, 65, 127]);
-
-/** These tests do much on purpose; the limit is for a machine that does much else. */
-const TIMEOUT_MS = 120_000;
-
 describe('proof', () => {
-  it(`proves every leaf of every size 1..${SIZE_MAX}; refuses other indexes, sizes, turned bits and cuts`, () => {
+  it(`proves every leaf of every size 1..${SIZE_MAX}; refuses other indexes and sizes`, () => {
     for (let size = 1; size <= SIZE_MAX; size++) {
       for (let index = 0; index < size; index++) {
         const proof = tree.roots(inclusionSubtrees(index, size));
@@ -39,16 +33,13 @@ describe('proof', () => {
         checkInclusion(proof, index, size, leaf, root);
         const moved = verdict(() => checkInclusion(proof, (index + 1) % (size + 1), size, leaf, root));
         expect(moved, `${what} as another index`).to.not.equal('accepted');
-        if (!EDGE_SIZES.has(size)) continue;
         const grown = verdict(() => checkInclusion(proof, index, size + 1, leaf, tree.root(0, size + 1)));
         expect(grown, `${what} in a larger tree`).to.not.equal('accepted');
-        const check = (changed: Hash[]) => checkInclusion(changed, index, size, leaf, root);
-        expectRefusals(proof, check, what);
       }
     }
-  }).timeout(TIMEOUT_MS);
+  });
 
-  it(`proves consistency of all sizes m <= n <= ${SIZE_MAX}; refuses other sizes, turned bits and cuts`, () => {
+  it(`proves consistency of all sizes m <= n <= ${SIZE_MAX}; refuses other sizes`, () => {
     for (let newSize = 0; newSize <= SIZE_MAX; newSize++) {
       for (let oldSize = 0; oldSize <= newSize; oldSize++) {
         const proof = tree.roots(consistencySubtrees(oldSize, newSize));
@@ -56,17 +47,14 @@ describe('proof', () => {
         const what = `${oldSize} to ${newSize}`;
         checkConsistency(proof, oldSize, newSize, oldRoot, newRoot);
         if (oldSize === 0 || oldSize === newSize) expect(proof, what).to.have.length(0);
-        if (!EDGE_SIZES.has(newSize)) continue;
         // From 0 anything is consistent, so only the sizes after it can be told apart.
         if (oldSize > 0) {
           const moved = verdict(() => checkConsistency(proof, oldSize + 1, newSize, oldRoot, newRoot));
           expect(moved, `${what} as ${oldSize + 1}`).to.not.equal('accepted');
         }
-        const check = (changed: Hash[]) => checkConsistency(changed, oldSize, newSize, oldRoot, newRoot);
-        expectRefusals(proof, check, what);
       }
     }
-  }).timeout(TIMEOUT_MS);
+  });
 
   it('refuses other roots, and trees that shrink', () => {
     for (const [oldSize, newSize] of [
@@ -91,20 +79,18 @@ describe('proof', () => {
     expect(verdict(() => checkConsistency([], 0, 0, tree.root(0, 1), tree.root(0, 1)))).to.equal('proof-bad');
   });
 
-  it(`proves every subtree of every size 0..${SUBTREE_SIZE_MAX}; refuses other roots, turned bits and cuts`, () => {
+  it(`proves every subtree of every size 0..${SUBTREE_SIZE_MAX}; refuses other roots`, () => {
     for (let size = 0; size <= SUBTREE_SIZE_MAX; size++) {
       for (const [lo, hi] of subtreesOf(size)) {
         const proof = tree.roots(subtreeConsistencySubtrees(lo, hi, size));
         const [subtreeRoot, root] = [tree.root(lo, hi), tree.root(0, size)];
         const what = `[${lo}, ${hi}) of ${size}`;
         checkSubtreeConsistency(proof, lo, hi, size, subtreeRoot, root);
-        if (!EDGE_SIZES.has(size)) continue;
-        expectRefusals(proof, (changed) => checkSubtreeConsistency(changed, lo, hi, size, subtreeRoot, root), what);
         const other = verdict(() => checkSubtreeConsistency(proof, lo, hi, size, flipped(subtreeRoot, 5), root));
         expect(other, what).to.equal('proof-bad');
       }
     }
-  }).timeout(TIMEOUT_MS);
+  });
 
   it('proves every leaf of every subtree, and no leaf outside it', () => {
     for (const [lo, hi] of subtreesOf(SUBTREE_SIZE_MAX)) {
