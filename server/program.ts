@@ -6,15 +6,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Context, countOf, type Terminal } from './commands/context.ts';
 import type { HammerCommand } from './commands/hammer.ts';
 import type { NewParty } from './commands/token.ts';
-
-/** What a program has of the outside. Lines come without their newline. */
-export interface Terminal {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  out(line: string): void;
-  err(line: string): void;
-}
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
@@ -46,12 +40,6 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
 /** Errors of ours carry a code in lower case, and their message is a sentence for people. Anything else is a defect, shown with its stack. */
 function isOurs(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && /^[a-z0-9-]+$/.test(String(error.code));
-}
-
-interface Context extends Terminal {
-  /** The platform's port when no option says otherwise. */
-  readonly port: number;
-  exit(code: number): void;
 }
 
 function createProgram(terminal: Terminal, exit: (code: number) => void): Command {
@@ -241,14 +229,6 @@ function tokenCommands(token: Command, { out, err, exit }: Context): void {
       err(`${revoked} tokens of ${party} revoked`);
       exit(revoked > 0 ? 0 : EXIT_FAILED);
     });
-}
-
-function countOf(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`a whole number from ${min} to ${max}.`);
-    return value;
-  };
 }
 
 function portOf(text: string): number {

@@ -19,9 +19,9 @@ import { originHash } from '../../ledger/witness/request.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
 import { readConfig, readRole, TRUST_FILE } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
-import type { Terminal } from '../program.ts';
 import { StartError } from '../start-error.ts';
 import { openMirrorStores, openPlatformStores } from '../wiring.ts';
+import type { Terminal } from './context.ts';
 import { readTrust } from './trust.ts';
 
 const TIMEOUT_MS = 30_000;

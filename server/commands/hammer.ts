@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type HammerReport, hammer } from '../../ledger/tools/hammer.ts';
 import { openHttpClient } from '../http/client.ts';
-import type { Terminal } from '../program.ts';
+import type { Terminal } from './context.ts';
 import { readTrust } from './trust.ts';
 
 const TIMEOUT_MS = 30_000;
