@@ -18,12 +18,15 @@ export type LedgerCode =
   | 'entry-newer-format'
   | 'proof-malformed'
   | 'request-malformed'
+  | 'receipt-malformed'
+  | 'report-malformed'
   | 'note-not-signed'
   | 'signature-bad'
   | 'proof-bad'
   | 'tile-bad'
   | 'origin-unknown'
-  | 'root-mismatch';
+  | 'root-mismatch'
+  | 'report-unproven';
 
 /** What every parser and every check of the ledger throws on input it refuses. */
 export class LedgerError extends Error {

@@ -3,13 +3,13 @@
 
 import { equal } from '../core/bytes.ts';
 import { openCheckpoint } from '../core/checkpoint.ts';
+import { forkReport } from '../core/fork-report.ts';
 import { EMPTY_ROOT } from '../core/hash.ts';
 import { parseNote, type VerifierKey } from '../core/note.ts';
 import { rangeRoot } from '../core/range.ts';
 import type { TileReader } from '../core/tile-reader.ts';
 import { LogError } from './errors.ts';
 import type { LogEvent } from './events.ts';
-import { formatForkReport, provesFork } from './fork-report.ts';
 import type { Cosigner, SignedHead } from './ports.ts';
 
 /** Our latest head and a reader of its tree. */
@@ -52,8 +52,7 @@ export async function compareMemory(
   if (equal(ourRoot, root)) return;
   if (own !== undefined) {
     const proof = await own.reader.consistencyProof(size);
-    const report = formatForkReport({ ours: own.head.note, theirs: theirs.note, root: ourRoot, proof });
-    if (!provesFork(report, logKey)) throw new Error('invariant: two roots at one size are a fork');
+    const report = forkReport({ newer: own.head.note, older: theirs.note, root: ourRoot, proof }, [logKey]);
     onEvent({ kind: 'misbehaviour', severity: 'alarm', cosigner: name, report });
   }
   throw new LogError('fork', `${name} knows another tree of size ${size}`);

@@ -8,9 +8,9 @@
  *
  * Ed25519 is deterministic: the same deposit has the same receipt each time it is asked for.
  */
-import { utf8Decode } from '../../ledger/core/bytes.ts';
-import { type DepositEntry, formatEntry, parseEntry } from '../../ledger/core/entry.ts';
+import { parseEntry } from '../../ledger/core/entry.ts';
 import { formatNote } from '../../ledger/core/note.ts';
+import { formatReceiptText } from '../../ledger/core/receipt.ts';
 import { type Signer, signNote } from '../../ledger/core/signature.ts';
 import { RECEIPT_DEADLINE_MS } from './limits.ts';
 
@@ -21,11 +21,8 @@ import { RECEIPT_DEADLINE_MS } from './limits.ts';
  * @returns the whole signed note
  */
 export async function signReceipt(entryBytes: Uint8Array, signer: Signer): Promise<string> {
-  const text = formatReceipt(parseEntry(entryBytes));
-  return formatNote({ text, signatures: [await signNote(text, signer)] });
-}
-
-function formatReceipt(entry: DepositEntry): string {
+  const entry = parseEntry(entryBytes);
   const deadline = new Date(Date.parse(entry.received) + RECEIPT_DEADLINE_MS).toISOString();
-  return `probata receipt v1\n${utf8Decode(formatEntry(entry))}\ndeadline ${deadline}\n`;
+  const text = formatReceiptText({ entry, deadline });
+  return formatNote({ text, signatures: [await signNote(text, signer)] });
 }

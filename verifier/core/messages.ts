@@ -146,8 +146,11 @@ export const CODES: Readonly<Record<Code, Text>> = {
   'tile-malformed': NOT_IN_CERTIFICATES,
   'bundle-malformed': NOT_IN_CERTIFICATES,
   'request-malformed': NOT_IN_CERTIFICATES,
+  'receipt-malformed': NOT_IN_CERTIFICATES,
+  'report-malformed': NOT_IN_CERTIFICATES,
   'tile-bad': NOT_IN_CERTIFICATES,
   'root-mismatch': NOT_IN_CERTIFICATES,
+  'report-unproven': NOT_IN_CERTIFICATES,
 
   internal: {
     zh: '核验程序内部错误，不影响证书本身的判断',

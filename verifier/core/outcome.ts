@@ -81,8 +81,11 @@ const STATUS: Readonly<Record<FindingCode, 'failed' | 'unknown'>> = {
   'tile-malformed': 'unknown',
   'bundle-malformed': 'unknown',
   'request-malformed': 'unknown',
+  'receipt-malformed': 'unknown',
+  'report-malformed': 'unknown',
   'tile-bad': 'unknown',
   'root-mismatch': 'unknown',
+  'report-unproven': 'unknown',
 
   // A fault of this program is never held against a certificate, and never counts for it.
   internal: 'unknown',
