@@ -67,6 +67,17 @@ interface CosignerConfig {
   readonly displayNameEn: string;
   /** The logs it accepts checkpoints of, each with the vkeys it trusts for that origin. */
   readonly logs: readonly { readonly origin: string; readonly vkeys: readonly string[] }[];
+  /** Whom it watches; nobody when not given, as in folders made before there was watching. */
+  readonly peers?: readonly PeerConfig[];
+}
+
+/** Another node that this one watches, as `<url>/checkpoint` shows it. */
+export interface PeerConfig {
+  readonly name: string;
+  /** Where its checkpoints of one log are read: `http://host:port/ledger`, or a monitoring prefix with the hash of the origin. */
+  readonly url: string;
+  /** vkeys of its cosignatures; none for the log itself. */
+  readonly vkeys: readonly string[];
 }
 
 export interface CourtConfig extends CosignerConfig {
@@ -108,8 +119,9 @@ const listen = {
   properties: { host: text, port: { type: 'integer', minimum: 0, maximum: 65_535 } },
 };
 
-function objectOf(properties: Record<string, object>): object {
-  return { type: 'object', additionalProperties: false, required: Object.keys(properties), properties };
+function objectOf(required: Record<string, object>, optional: Record<string, object> = {}): object {
+  const properties = { ...required, ...optional };
+  return { type: 'object', additionalProperties: false, required: Object.keys(required), properties };
 }
 
 const member = objectOf({
@@ -134,7 +146,8 @@ const platformSchema = objectOf({
 
 function cosignerSchema(role: 'court' | 'mirror'): object {
   const log = objectOf({ origin: text, vkeys: { type: 'array', items: text, minItems: 1, maxItems: 16 } });
-  return objectOf({
+  const peer = objectOf({ name: text, url, vkeys: { type: 'array', items: text, maxItems: 16 } });
+  const fields = {
     v: { const: 1 },
     role: { const: role },
     name: text,
@@ -143,7 +156,8 @@ function cosignerSchema(role: 'court' | 'mirror'): object {
     displayName: text,
     displayNameEn: text,
     logs: { type: 'array', items: log, minItems: 1, maxItems: 256 },
-  });
+  };
+  return objectOf(fields, { peers: { type: 'array', items: peer, maxItems: 256 } });
 }
 
 const SCHEMAS: Record<Role, object> = {

@@ -1,25 +1,25 @@
 /**
  * What the ledger tells its operator, passed on: to the event log (and with it to the metrics), to readiness, and, when it is
- * evidence of misbehaviour, to a file of its own that anyone can check.
+ * evidence of misbehaviour, to an alarm with a report that anyone can check.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { hexEncode, utf8Encode } from '../ledger/core/bytes.ts';
-import { sha256 } from '../ledger/core/hash.ts';
 import type { LogEvent } from '../ledger/log/events.ts';
-import { REPORTS_FOLDER } from './config.ts';
+import type { Alarm } from './alarms.ts';
 import type { Readiness } from './health.ts';
 import type { EventFields, EventLog } from './logging.ts';
 
 const LEVELS = { info: 'info', warning: 'warn', alarm: 'alarm' } as const;
 
-/** @param dir the platform's folder: reports go to a folder in it */
-export function ledgerEvents(log: EventLog, readiness: Readiness, dir: string): (event: LogEvent) => void {
+/** Passes the ledger's events on. */
+export function ledgerEvents(log: EventLog, readiness: Readiness, alarm: Alarm): (event: LogEvent) => void {
   return (event) => {
     if (event.kind === 'cosigned' || event.kind === 'question-answered') readiness.heard(event.cosigner, true);
     if (event.kind === 'cosigner-failed') readiness.heard(event.cosigner, false);
     if (event.kind === 'clock-back' || event.kind === 'clock-caught-up') readiness.sealed(event.kind === 'clock-back');
-    log(isRoutine(event) ? 'debug' : LEVELS[event.severity], `ledger-${event.kind}`, fieldsOf(event, dir));
+    if (event.kind === 'misbehaviour') {
+      const { cosigner, report } = event;
+      return alarm('fork', 'ledger-misbehaviour', { member: cosigner }, { subject: report, report });
+    }
+    log(isRoutine(event) ? 'debug' : LEVELS[event.severity], `ledger-${event.kind}`, fieldsOf(event));
   };
 }
 
@@ -32,7 +32,7 @@ function isRoutine(event: LogEvent): boolean {
   return event.kind === 'head' || event.kind === 'cosigned' || event.kind === 'published';
 }
 
-function fieldsOf(event: LogEvent, dir: string): EventFields {
+function fieldsOf(event: LogEvent): EventFields {
   return {
     ...('size' in event ? { size: event.size } : {}),
     ...('entries' in event ? { count: event.entries } : {}),
@@ -40,15 +40,5 @@ function fieldsOf(event: LogEvent, dir: string): EventFields {
     ...('error' in event ? { reason: event.error.message } : {}),
     ...('lastMs' in event ? { ms: event.lastMs - event.nowMs } : {}),
     ...('failures' in event ? { count: event.failures } : {}),
-    ...('report' in event ? { report: writeReport(dir, event.report) } : {}),
   };
-}
-
-/** The name is the digest of the evidence: the same lie told twice is one file. */
-function writeReport(dir: string, report: string): string {
-  const folder = join(dir, REPORTS_FOLDER);
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, `misbehaviour-${hexEncode(sha256(utf8Encode(report))).slice(0, 32)}.txt`);
-  writeFileSync(path, report);
-  return path;
 }

@@ -5,6 +5,7 @@
 
 import type { Middleware } from 'koa';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Misbehaviour } from './alarms.ts';
 import type { ReadyState } from './health.ts';
 import { routeOf } from './http/errors.ts';
 import type { EventLog } from './logging.ts';
@@ -26,6 +27,7 @@ const REQUEST_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600, 3600];
 export class Metrics {
   readonly #registry = new Registry();
   readonly #events: Counter<'event' | 'level'>;
+  readonly #misbehaviour: Counter<'kind'>;
   readonly #requests: Histogram<'method' | 'route' | 'status'>;
   readonly contentType = this.#registry.contentType;
 
@@ -38,6 +40,14 @@ export class Metrics {
       labelNames: ['event', 'level'],
       registers,
     });
+    this.#misbehaviour = new Counter({
+      name: 'probata_misbehaviour_total',
+      help: 'Alarms about others: forks proven, proofs that do not hold, proofs withheld',
+      labelNames: ['kind'],
+      registers,
+    });
+    // A rule that watches for an increase needs the zero before it.
+    for (const kind of ['fork', 'suspicion', 'withheld'] as const) this.#misbehaviour.inc({ kind }, 0);
     this.#requests = new Histogram({
       name: 'probata_http_request_seconds',
       help: 'Time from the request line to the end of the answer',
@@ -53,6 +63,11 @@ export class Metrics {
       this.#events.inc({ event, level });
       log(level, event, fields);
     };
+  }
+
+  /** One alarm about somebody else. */
+  misbehaviour(kind: Misbehaviour): void {
+    this.#misbehaviour.inc({ kind });
   }
 
   /** Outermost middleware: one observation a request, labelled with the route's pattern. */

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Context, countOf, type Terminal } from './commands/context.ts';
 import type { HammerCommand } from './commands/hammer.ts';
+import { reportCommands } from './commands/report-commands.ts';
 import type { NewParty } from './commands/token.ts';
 
 const EXIT_FAILED = 1;
@@ -57,6 +58,7 @@ function createProgram(terminal: Terminal, exit: (code: number) => void): Comman
   roleCommands(program);
   litigantCommands(program, context);
   operatorCommands(program, context);
+  reportCommands(program, context);
   tokenCommands(program.command('token').description('tokens of those who may deposit at a platform'), context);
   return program;
 }

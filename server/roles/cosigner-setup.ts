@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type Koa from 'koa';
 import { parseVkey, type VerifierKey } from '../../ledger/core/note.ts';
 import type { Signer } from '../../ledger/core/signature.ts';
+import type { Monitor } from '../../ledger/monitor/watch.ts';
 import { type CourtConfig, KEY_FILES, type MirrorConfig } from '../config.ts';
+import type { HttpClient } from '../http/client.ts';
 import { listen } from '../http/server.ts';
 import { readSigner } from '../keys.ts';
 import { StartError } from '../start-error.ts';
@@ -41,7 +43,8 @@ export function trustedLogs(dir: string, { logs }: CosignerConfig): { origin: st
   });
 }
 
-function readVkey(dir: string, vkey: string): VerifierKey {
+/** @throws StartError `config-malformed` */
+export function readVkey(dir: string, vkey: string): VerifierKey {
   try {
     return parseVkey(vkey);
   } catch (cause) {
@@ -50,25 +53,32 @@ function readVkey(dir: string, vkey: string): VerifierKey {
 }
 
 /**
- * Serves the app until it is closed, then closes the stores.
+ * Serves the app and watches the others until it is closed, then closes the stores.
+ * @param client the monitor's connections
  * @throws StartError `port-in-use`, `listen-failed`; the stores are closed then
  */
 export async function serve(
   app: Koa,
   config: CosignerConfig,
   stores: { close(): Promise<void> },
+  monitor: Monitor,
+  client: HttpClient,
 ): Promise<RunningRole> {
-  try {
-    const server = await listen({ ...config.listen, handler: app.callback() });
-    return {
-      url: server.url,
-      async close() {
-        await server.close();
-        await stores.close();
-      },
-    };
-  } catch (error) {
+  const close = async (): Promise<void> => {
+    monitor.close();
+    client.close();
     await stores.close();
+  };
+  const server = await listen({ ...config.listen, handler: app.callback() }).catch(async (error) => {
+    await close();
     throw error;
-  }
+  });
+  monitor.start();
+  return {
+    url: server.url,
+    async close() {
+      await server.close();
+      await close();
+    },
+  };
 }

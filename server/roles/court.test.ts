@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { formatCheckpoint } from '../../ledger/core/checkpoint.ts';
+import { LedgerError } from '../../ledger/core/errors.ts';
+import { checkForkReport } from '../../ledger/core/fork-report.ts';
 import { leafHash } from '../../ledger/core/hash.ts';
-import { formatNote, formatVkey, openNote, parseNote, parseVkey } from '../../ledger/core/note.ts';
+import { formatNote, parseNote } from '../../ledger/core/note.ts';
 import { type Signer, signNote } from '../../ledger/core/signature.ts';
 import { memoryStores } from '../../ledger/store/memory.ts';
 import { formatAddCheckpoint, originHash } from '../../ledger/witness/request.ts';
@@ -83,20 +85,35 @@ describe('server/roles/court', () => {
     for (let i = 0; i < 2; i++) expect((await submit(1, fork)).status).equal(422);
     const reports = readdirSync(join(dir, 'reports'));
     expect(reports).lengthOf(1);
-    const report = JSON.parse(readFileSync(join(dir, 'reports', reports[0] ?? ''), 'utf8'));
-    expect(report).include({ origin: ORIGIN, conclusive: true });
-    const keys = report.logKeys.map(parseVkey);
-    expect(keys.map(formatVkey)).deep.equal([formatVkey(log.key)]);
-    // A third party with nothing but the file: both notes are signed by the log, say the same size, and differ.
-    const newer = parseNote(report.request.slice(report.request.indexOf('\n\n') + 2));
-    const older = parseNote(report.older);
-    for (const found of [older, newer]) expect(openNote(found, keys)).lengthOf(1);
-    expect(older.text.split('\n').slice(0, 2)).deep.equal(newer.text.split('\n').slice(0, 2));
-    expect(older.text).not.equal(newer.text);
+    const report = readFileSync(join(dir, 'reports', reports[0] ?? ''), 'utf8');
+    const { newer, older } = checkForkReport(report, [log.key]);
+    expect([newer.checkpoint.size, older.checkpoint.size]).deep.equal([1, 1]);
+    expect([older.note.text, newer.note.text]).deep.equal([parseNote(await note('a')).text, parseNote(fork).text]);
     const alarms = events.filter(({ event }) => event === 'checkpoint-inconsistent');
     expect(alarms.map(({ fields }) => fields?.report)).deep.equal(
       alarms.map(() => join(dir, 'reports', reports[0] ?? '')),
     );
+    const metrics = await client.http({
+      method: 'GET',
+      url: `${court?.url}/metrics`,
+      timeoutMs: 10_000,
+      responseBytesMax: 1_000_000,
+    });
+    expect(Buffer.from(metrics.body).toString()).contain('probata_misbehaviour_total{kind="fork"} 2');
+  });
+
+  it('keeps a checkpoint whose proof does not hold as a suspicion, without what strangers wrote on it, and never as a proven fork', async () => {
+    const text = formatCheckpoint({ origin: ORIGIN, size: 3, root: leafHash(new Uint8Array(3)), extensions: [] });
+    const strange = { name: ORIGIN, keyId: 7, signature: new Uint8Array(5000) };
+    const submitted = formatNote({ text, signatures: [strange, await signNote(text, log)] });
+    expect((await submit(1, submitted)).status).equal(422);
+    const names = readdirSync(join(dir, 'reports')).filter((name) => name.startsWith('suspicion-'));
+    const report = readFileSync(join(dir, 'reports', names[0] ?? ''), 'utf8');
+    expect(names).lengthOf(1);
+    expect(report.length).below(3000);
+    expect(() => checkForkReport(report, [log.key]))
+      .throw(LedgerError)
+      .property('code', 'report-unproven');
   });
 
   it('is refused a folder that another process has open, or whose key others may read', async () => {

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { parseCertificate } from '../../certs/core/x509.ts';
 import { Tsa } from '../../certs/issue/tsa.ts';
 import { Witness } from '../../ledger/witness/service.ts';
+import { openAlarms } from '../alarms.ts';
 import { KEY_FILES, readConfig } from '../config.ts';
+import { openHttpClient } from '../http/client.ts';
 import { courtApp } from '../http/court-routes.ts';
 import { readChain, readP256Key } from '../keys.ts';
 import { Metrics } from '../metrics.ts';
@@ -15,6 +17,7 @@ import { cosignerEvents } from './cosigner-events.ts';
 import { cosignerSigners, serve, trustedLogs } from './cosigner-setup.ts';
 import type { OpenRole } from './process.ts';
 import { openSerials } from './serials.ts';
+import { openMonitor, peersOf, shownBy } from './watching.ts';
 
 /** Opens a court. @throws StartError */
 export const openCourt: OpenRole = async (dir, context) => {
@@ -26,15 +29,19 @@ export const openCourt: OpenRole = async (dir, context) => {
   const path = readChain(join(dir, KEY_FILES.tsaChain)).map(parseCertificate);
   const stores = await openCourtStores(dir, context.fatal);
   const clock = Date.now;
+  const logs = trustedLogs(dir, config);
+  const alarm = openAlarms(dir, log, metrics);
+  const client = openHttpClient();
   const witness = await Witness.open({
-    logs: trustedLogs(dir, config),
+    logs,
     signers,
     heads: stores.heads,
     cosigned: stores.cosigned,
     clock,
-    onEvent: cosignerEvents(log, dir, config.logs),
+    onEvent: cosignerEvents(log, alarm, logs, (note) => monitor.suspect(note)),
   });
+  const monitor = openMonitor(shownBy(witness, logs), peersOf(dir, config), client.http, log, alarm);
   const serial = await openSerials(stores.serials);
   const tsa = new Tsa({ sign: (bytes) => new Uint8Array(sign('sha256', bytes, key)), path, clock, serial });
-  return serve(courtApp({ witness, tsa, log, metrics, fatal: context.fatal }), config, stores);
+  return serve(courtApp({ witness, tsa, log, metrics, fatal: context.fatal }), config, stores, monitor, client);
 };

@@ -16,11 +16,12 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { liarsSurvived } from '../../ledger/core/policy.ts';
+import { originHash } from '../../ledger/witness/request.ts';
 import { parseTrustBundle } from '../../verifier/core/trust.ts';
 import { KEY_FILES, readConfig } from '../config.ts';
 import { readChain, readP256Key, readSigner } from '../keys.ts';
 import { type InitOptions, initConsortium } from './init.ts';
-import { moveTo, placesOf } from './layout.ts';
+import { formatConfig, moveTo, placesOf } from './layout.ts';
 
 const NAMES = ['platform', 'court-1', 'court-2', 'court-3', 'court-4', 'arbitration-1', 'arbitration-2'];
 
@@ -168,7 +169,24 @@ describe('server/roles/init', () => {
       'http://127.0.0.1:9105/mirror',
     ]);
     expect(platform.timestampUrls.at(-1)).equal('http://127.0.0.1:9104/tsa');
-    expect(readConfig(join(data, 'arbitration-2'), 'mirror').listen.port).equal(9106);
+    const mirror = readConfig(join(data, 'arbitration-2'), 'mirror');
+    expect(mirror.listen.port).equal(9106);
+    const hash = originHash('ledger.demo.example');
+    expect(mirror.peers?.map(({ name, url }) => [name, url])).deep.equal([
+      ['platform', 'http://127.0.0.1:9100/ledger'],
+      ...[1, 2, 3, 4].map((n) => [`court-${n}`, `http://127.0.0.1:${9100 + n}/witness/${hash}`]),
+      ['arbitration-1', `http://127.0.0.1:9105/mirror/${hash}`],
+    ]);
+  });
+
+  it('reads a folder that was made before there was watching, and moves it too', async () => {
+    await initConsortium(options);
+    const dir = join(data, 'court-1');
+    const { peers, ...before } = readConfig(dir, 'court');
+    expect(peers).lengthOf(6);
+    writeFileSync(join(dir, 'config.json'), formatConfig(before));
+    moveTo(placesOf(data, 9100));
+    expect(readConfig(dir, 'court')).deep.equal({ ...before, listen: { ...before.listen, port: 9101 } });
   });
 
   it('refuses a configuration of another role, with an unknown field or without one', async () => {

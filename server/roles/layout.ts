@@ -5,7 +5,16 @@
  */
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CONFIG_FILE, type MemberConfig, type Role, readConfig } from '../config.ts';
+import { originHash } from '../../ledger/witness/request.ts';
+import {
+  CONFIG_FILE,
+  type CourtConfig,
+  type MemberConfig,
+  type MirrorConfig,
+  type PeerConfig,
+  type Role,
+  readConfig,
+} from '../config.ts';
 import { StartError } from '../start-error.ts';
 
 export const LOOPBACK = '127.0.0.1';
@@ -25,6 +34,17 @@ export function serviceUrl(kind: MemberConfig['kind'], port: number): string {
   return `http://${LOOPBACK}:${port}/${kind === 'court' ? 'witness' : 'mirror'}`;
 }
 
+/** The role of a cosigner of a kind. */
+export function roleOf(kind: MemberConfig['kind']): 'court' | 'mirror' {
+  return kind === 'court' ? 'court' : 'mirror';
+}
+
+/** Where a node shows its checkpoints of a log. */
+export function monitoringUrl(role: Role, port: number, origin: string): string {
+  if (role === 'platform') return `http://${LOOPBACK}:${port}/ledger`;
+  return `${serviceUrl(role === 'court' ? 'court' : 'arbitration', port)}/${originHash(origin)}`;
+}
+
 /** RFC 3161 service of a court. */
 export function timestampUrl(port: number): string {
   return `http://${LOOPBACK}:${port}/tsa`;
@@ -41,8 +61,7 @@ export function placesOf(data: string, port: number): Place[] {
   const { members } = readConfig(dir, 'platform');
   const places: Place[] = [{ name: PLATFORM, role: 'platform', dir, port }];
   for (const [i, { member, kind }] of members.entries()) {
-    const role = kind === 'court' ? 'court' : 'mirror';
-    places.push({ name: member, role, dir: requireFolder(join(data, member)), port: port + 1 + i });
+    places.push({ name: member, role: roleOf(kind), dir: requireFolder(join(data, member)), port: port + 1 + i });
   }
   return places;
 }
@@ -65,7 +84,7 @@ export function moveTo(places: readonly Place[]): void {
     const listen = { ...config.listen, port: place.port };
     if (config.role === 'platform')
       rewrite(place.dir, config, { ...config, listen, ...addresses(config.members, places) });
-    else rewrite(place.dir, config, { ...config, listen });
+    else rewrite(place.dir, config, { ...config, listen, ...watched(config, places) });
   }
 }
 
@@ -82,6 +101,18 @@ function addresses(
     members: members.map((member) => ({ ...member, url: serviceUrl(member.kind, portOf(member)) })),
     timestampUrls: members.filter(({ kind }) => kind === 'court').map((court) => timestampUrl(portOf(court))),
   };
+}
+
+/** The peers at their places; those who have none here keep their address. */
+function watched({ peers, logs }: CourtConfig | MirrorConfig, places: readonly Place[]): { peers?: PeerConfig[] } {
+  if (peers === undefined) return {};
+  const moved = (peer: PeerConfig): PeerConfig => {
+    const place = places.find(({ name }) => name === peer.name);
+    const log = logs.find(({ origin }) => place?.role === 'platform' || peer.url.endsWith(originHash(origin)));
+    if (place === undefined || log === undefined) return peer;
+    return { ...peer, url: monitoringUrl(place.role, place.port, log.origin) };
+  };
+  return { peers: peers.map(moved) };
 }
 
 function rewrite(dir: string, before: object, after: object): void {

@@ -23,12 +23,13 @@ import {
   KEY_FILES,
   type MemberConfig,
   type MirrorConfig,
+  type PeerConfig,
   type PlatformConfig,
   TRUST_FILE,
 } from '../config.ts';
 import { generateKey, signerOf, writeKeyFile } from '../keys.ts';
 import { type InitOptions, TOKEN_FILE } from './init.ts';
-import { formatConfig, LOOPBACK, PLATFORM, serviceUrl, timestampUrl } from './layout.ts';
+import { formatConfig, LOOPBACK, monitoringUrl, PLATFORM, roleOf, serviceUrl, timestampUrl } from './layout.ts';
 import { DEMO_PARTY, DEMO_PLATFORM, displayName } from './names.ts';
 
 const HOUR_MS = 3_600_000;
@@ -62,7 +63,7 @@ export async function makeConsortium(stage: string, options: InitOptions): Promi
   const timestampRoots: string[] = [];
   for (const member of members) {
     const { kind } = member.config;
-    writeMember(stage, member, origin, logKey);
+    writeMember(stage, options, members, member, logKey);
     if (kind === 'court') timestampRoots.push(await makeTsaKeys(stage, member, options));
   }
   const trust = formatTrust({
@@ -161,17 +162,39 @@ function writeIssued(dir: string, keyFile: string, chainFile: string, chain: rea
   writeFileSync(join(dir, chainFile), chain.map(({ certificate }) => certificate).join(''));
 }
 
-function writeMember(stage: string, { config, port }: Member, origin: string, logKey: VerifierKey): void {
+/** Everyone whose checkpoints a member watches: the platform and the other members. */
+function peersOf(options: InitOptions, members: readonly Member[], watching: Member, origin: string): PeerConfig[] {
+  const others = members.filter((member) => member !== watching);
+  return [
+    { name: PLATFORM, url: monitoringUrl('platform', options.port, origin), vkeys: [] },
+    ...others.map(({ config: { member, kind }, port, ed25519, mlDsa44 }) => ({
+      name: member,
+      url: monitoringUrl(roleOf(kind), port, origin),
+      vkeys: [formatVkey(ed25519), formatVkey(mlDsa44)],
+    })),
+  ];
+}
+
+function writeMember(
+  stage: string,
+  options: InitOptions,
+  members: readonly Member[],
+  own: Member,
+  logKey: VerifierKey,
+): void {
+  const { config, port } = own;
+  const origin = logKey.name;
   const { member, kind, keyName, name, nameEn } = config;
   const written: CourtConfig | MirrorConfig = {
     v: 1,
-    role: kind === 'court' ? 'court' : 'mirror',
+    role: roleOf(kind),
     name: member,
     listen: { host: LOOPBACK, port },
     keyName,
     displayName: name,
     displayNameEn: nameEn,
     logs: [{ origin, vkeys: [formatVkey(logKey)] }],
+    peers: peersOf(options, members, own, origin),
   };
   writeFileSync(join(stage, member, CONFIG_FILE), formatConfig(written));
 }

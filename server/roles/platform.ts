@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { Log } from '../../ledger/log/log.ts';
 import type { Clock, Cosigner, Http } from '../../ledger/log/ports.ts';
+import { type Alarm, openAlarms } from '../alarms.ts';
 import { createApp } from '../app.ts';
 import { openAuthenticator, TOKENS_FILE } from '../auth.ts';
 import { type PlatformConfig, readConfig } from '../config.ts';
@@ -22,6 +23,7 @@ import { Notary } from '../notarize.ts';
 import { openPlatformStores, type PlatformStores } from '../wiring.ts';
 import { cosignersOf, factsOf, type PlatformKeys, type PlatformTrust, readKeys, readTrust } from './platform-setup.ts';
 import type { OpenRole, RoleContext, RunningRole } from './process.ts';
+import { membersAsPeers, openMonitor, platformLedger } from './watching.ts';
 
 /** What tests replace; a running platform has the real ones. */
 export interface PlatformSurroundings {
@@ -55,14 +57,17 @@ export async function openPlatformWith(
     return context.fatal(error);
   };
   const stores = await openPlatformStores(dir, fatal);
+  const alarm = openAlarms(dir, log, metrics);
   const cosigners = cosignersOf(config, trust, client.http, stores.ledger);
   const space = diskSpace(volume, limits.freeShareMin);
   const { notary, readiness } = await openNotary({
-    ...{ dir, config, trust, keys, stores, cosigners, clock, limits, space, log },
+    ...{ config, trust, keys, stores, cosigners, clock, limits, space, log, alarm },
     http: client.http,
     fatal,
   });
   readiness.start();
+  const watched = platformLedger(notary.ledger, trust.logKey);
+  const monitor = openMonitor([watched], membersAsPeers(config, trust), client.http, log, alarm);
   const inFlight = new InFlight();
   watch(metrics, notary, readiness, inFlight, config);
   const { policy } = trust;
@@ -70,6 +75,7 @@ export async function openPlatformWith(
   const app = createApp({ notary, blobs, policy, limits, space, authenticator, readiness, metrics, log }, inFlight);
   const close = async (): Promise<void> => {
     readiness.stop();
+    monitor.close();
     await notary.close();
     client.close();
     closing = true;
@@ -79,6 +85,7 @@ export async function openPlatformWith(
     await close();
     throw error;
   });
+  monitor.start();
   return {
     url: server.url,
     async close() {
@@ -92,7 +99,6 @@ export async function openPlatformWith(
 }
 
 interface Opened {
-  readonly dir: string;
   readonly config: PlatformConfig;
   readonly trust: PlatformTrust;
   readonly keys: PlatformKeys;
@@ -102,13 +108,14 @@ interface Opened {
   readonly limits: Limits;
   readonly space: ReturnType<typeof diskSpace>;
   readonly log: EventLog;
+  readonly alarm: Alarm;
   readonly http: Http;
   readonly fatal: RoleContext['fatal'];
 }
 
 /** The notary with its ledger, and the readiness that follows the ledger from its first event on. */
 async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readiness }> {
-  const { config, trust, keys, stores, cosigners, clock, limits, space, log, http, fatal } = o;
+  const { config, trust, keys, stores, cosigners, clock, limits, space, log, alarm, http, fatal } = o;
   const { policy } = trust;
   let notary: Notary | undefined;
   const publishedSize = (): number | undefined => notary?.ledger.published()?.checkpoint.size;
@@ -118,7 +125,7 @@ async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readi
   notary = await Notary.open({
     openLog: (hooks) =>
       Log.open({ ...hooks, origin, signer: keys.log, tiles, heads, index: ledger, cosigners, policy, clock, fatal }),
-    onLedgerEvent: ledgerEvents(log, readiness, o.dir),
+    onLedgerEvent: ledgerEvents(log, readiness, alarm),
     index: deposits,
     blobs,
     space,

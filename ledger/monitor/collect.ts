@@ -1,0 +1,79 @@
+// The newest checkpoint that the policy accepts, put together from what several nodes show of it: a court shows its own cosignature only, a
+// mirror its own, the platform those it has gathered. Whoever does not trust the platform's choice asks the others.
+
+import { type Cosignature, openCosignatures } from '../core/cosignature.ts';
+import { LedgerError } from '../core/errors.ts';
+import { formatNote, isSignedBy, parseNote, type VerifierKey } from '../core/note.ts';
+import { evaluatePolicy, type Policy } from '../core/policy.ts';
+import type { Http, SignedHead } from '../log/ports.ts';
+import { latestOf } from './peer.ts';
+
+/** What came of it. */
+export interface Collected {
+  /** Largest checkpoint that the policy accepts; undefined when none of those shown is. */
+  readonly note: string | undefined;
+  /** Who could not be used, and why. */
+  readonly failures: readonly Error[];
+}
+
+/**
+ * Reads `<url>/checkpoint` of each, and joins the cosignatures of those that show the same checkpoint; of one key the latest.
+ * @param urls `…/ledger`, or monitoring prefixes with the hash of the origin; no final slash
+ */
+export async function collectNote(urls: readonly string[], policy: Policy, http: Http): Promise<Collected> {
+  const logKeys = policy.logs.map(({ key }) => key);
+  const keys = [...policy.witnesses.values()].map(({ key }) => key);
+  const failures: Error[] = [];
+  const heads: SignedHead[] = [];
+  for (const url of urls) {
+    try {
+      const shown = await latestOf({ name: url, url, keys }, logKeys, http);
+      if (shown === undefined) throw new LedgerError('note-not-signed', `${url} shows no checkpoint`);
+      heads.push(shown.head);
+    } catch (error) {
+      failures.push(error as Error);
+    }
+  }
+  const texts = new Set(heads.map(({ note }) => parseNote(note).text));
+  const accepted = [...texts]
+    .map((text) =>
+      join(
+        heads.filter(({ note }) => parseNote(note).text === text),
+        keys,
+      ),
+    )
+    .filter(({ cosigned }) => isAccepted(policy, cosigned))
+    .sort((a, b) => b.size - a.size);
+  return { note: accepted[0]?.note, failures };
+}
+
+interface Joined {
+  readonly note: string;
+  readonly size: number;
+  readonly cosigned: readonly VerifierKey[];
+}
+
+/** One note with every cosignature on it. @param heads of one checkpoint text, at least one */
+function join(heads: readonly SignedHead[], keys: readonly VerifierKey[]): Joined {
+  const notes = heads.map(({ note }) => parseNote(note));
+  const latest = new Map<VerifierKey, Cosignature>();
+  for (const cosignature of notes.flatMap((note) => openCosignatures(note, keys))) {
+    const known = latest.get(cosignature.key);
+    if (known === undefined || known.timeSeconds < cosignature.timeSeconds) latest.set(cosignature.key, cosignature);
+  }
+  const [head] = heads;
+  const [note] = notes;
+  if (head === undefined || note === undefined) throw new Error('invariant: at least one head');
+  const byLog = note.signatures.filter((line) => !keys.some((key) => isSignedBy(line, key)));
+  const signatures = [...byLog, ...[...latest.values()].map(({ line }) => line)];
+  return {
+    note: formatNote({ text: note.text, signatures }),
+    size: head.checkpoint.size,
+    cosigned: [...latest.keys()],
+  };
+}
+
+function isAccepted(policy: Policy, cosigned: readonly VerifierKey[]): boolean {
+  const names = [...policy.witnesses].filter(([, { key }]) => cosigned.includes(key)).map(([name]) => name);
+  return evaluatePolicy(policy, new Set(names)).satisfied;
+}

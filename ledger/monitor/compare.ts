@@ -1,0 +1,66 @@
+// Two checkpoints of one log, compared: the same history, two that cannot both be right, or not to be told yet.
+// Equal sizes by their roots. Different sizes by the newer one's own tree, whose tiles may come from anybody: each is checked against the
+// newer checkpoint before it is believed (ledger/core/tile-reader.ts). Who is asked, and when again, is watch.ts's task.
+
+import { equal } from '../core/bytes.ts';
+import { forkReport } from '../core/fork-report.ts';
+import { EMPTY_ROOT, type Hash } from '../core/hash.ts';
+import type { VerifierKey } from '../core/note.ts';
+import { rangeRoot } from '../core/range.ts';
+import { type FetchTile, TileReader } from '../core/tile-reader.ts';
+import type { SignedHead } from '../log/ports.ts';
+
+export type Comparison =
+  | { readonly outcome: 'consistent' }
+  /** `report` is self-contained evidence; `older` names the checkpoint that the newer tree does not continue. */
+  | { readonly outcome: 'fork'; readonly report: string; readonly older: SignedHead }
+  /** Nobody has shown the newer tree yet. */
+  | { readonly outcome: 'open'; readonly reason: Error };
+
+/** The newer tree at the older one's size. */
+interface Beginning {
+  readonly root: Hash;
+  readonly proof: readonly Hash[];
+}
+
+/**
+ * Compares two checkpoints of one log.
+ * @param a, b both signed by one of `logKeys`, in any order
+ * @param sources where the newer tree may be read, in the order in which they are asked
+ */
+export async function compare(
+  a: SignedHead,
+  b: SignedHead,
+  sources: readonly FetchTile[],
+  logKeys: readonly VerifierKey[],
+): Promise<Comparison> {
+  const [older, newer] = inOrder(a, b);
+  const beginning = await beginningOf(newer, older.checkpoint.size, sources);
+  if (beginning instanceof Error) return { outcome: 'open', reason: beginning };
+  const { root, proof } = beginning;
+  if (equal(root, older.checkpoint.root)) return { outcome: 'consistent' };
+  const report = forkReport({ newer: newer.note, older: older.note, root, proof }, logKeys);
+  return { outcome: 'fork', report, older };
+}
+
+/** By size; two of one size by their text, so that everybody who finds them writes the same report. */
+function inOrder(a: SignedHead, b: SignedHead): [older: SignedHead, newer: SignedHead] {
+  const difference = a.checkpoint.size - b.checkpoint.size;
+  return difference < 0 || (difference === 0 && a.note < b.note) ? [a, b] : [b, a];
+}
+
+async function beginningOf(newer: SignedHead, size: number, sources: readonly FetchTile[]): Promise<Beginning | Error> {
+  if (size === newer.checkpoint.size) return { root: newer.checkpoint.root, proof: [] };
+  if (size === 0) return { root: EMPTY_ROOT, proof: [] };
+  let reason = new Error('there is nobody to ask for tiles');
+  for (const source of sources) {
+    try {
+      // A reader of its own for each source: what one of them got wrong says nothing about the others.
+      const reader = new TileReader(newer.checkpoint, source);
+      return { root: rangeRoot(await reader.range(size)), proof: await reader.consistencyProof(size) };
+    } catch (error) {
+      reason = error as Error;
+    }
+  }
+  return reason;
+}

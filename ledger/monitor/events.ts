@@ -1,0 +1,26 @@
+// What a node that watches the others tells its operator: for the log line, the metrics, the alarms and the report files.
+
+/** Sparing by construction: of what happens again and again, the 1st, 2nd, 4th, 8th … time is told. */
+export type MonitorEvent =
+  /** Two checkpoints signed by one log cannot both be right; `peer` shows one of them. `report` is self-contained: keep the bytes. */
+  | {
+      readonly kind: 'fork';
+      readonly origin: string;
+      readonly peer: string;
+      /** Text of the checkpoint that is not continued: one report for each is enough. */
+      readonly subject: string;
+      readonly report: string;
+    }
+  /** Nobody has shown for `openMs` milliseconds that a checkpoint signed by the log continues another: the proof is withheld. */
+  | {
+      readonly kind: 'withheld';
+      readonly origin: string;
+      readonly peer: string;
+      readonly size: number;
+      readonly openMs: number;
+      readonly reason: string;
+    }
+  /** A peer did not answer, or not with a checkpoint that the log signed. `failures` in a row, this one included. */
+  | { readonly kind: 'peer-failed'; readonly peer: string; readonly failures: number; readonly reason: string }
+  /** A peer shows a checkpoint without a good cosignature of its own. */
+  | { readonly kind: 'peer-unsigned'; readonly peer: string; readonly failures: number; readonly reason: string };

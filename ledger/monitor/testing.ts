@@ -1,0 +1,106 @@
+// Test support: nodes that show checkpoints and tiles, without sockets. What they show may be a lie; who reads it is the real monitor.
+
+import { formatBundle } from '../core/bundle.ts';
+import { concat, utf8Encode } from '../core/bytes.ts';
+import { cosign } from '../core/cosignature.ts';
+import { TILE_WIDTH } from '../core/limits.ts';
+import { formatNote, parseNote } from '../core/note.ts';
+import type { Signer } from '../core/signature.ts';
+import { parseTilePath } from '../core/tile.ts';
+import type { FetchTile } from '../core/tile-reader.ts';
+import type { Http } from '../log/ports.ts';
+import { type TestLog, testClock, testCosigner } from '../witness/testing.ts';
+import type { MonitorEvent } from './events.ts';
+import { Monitor } from './watch.ts';
+
+/** The tiles and bundles of a log, from the bare definitions. Refuses what a tree of that size does not have. */
+export function tilesOfLog(log: TestLog): FetchTile {
+  return async ({ level, index, width }) => {
+    const first = index * TILE_WIDTH;
+    if (level === 'entries') return formatBundle(log.entries.slice(first, first + width));
+    const span = TILE_WIDTH ** level;
+    if ((first + width) * span > log.entries.length) throw new Error('no such tile');
+    return concat(...Array.from({ length: width }, (_, i) => log.root((first + i) * span, (first + i + 1) * span)));
+  };
+}
+
+/** The note of a log's checkpoint, cosigned by these keys at this time. */
+export async function cosignedNote(
+  log: TestLog,
+  size: number,
+  signers: readonly Signer[],
+  timeSeconds = 1n,
+): Promise<Uint8Array> {
+  const { note, checkpoint } = await log.head(size);
+  const { text, signatures } = parseNote(note);
+  const cosignatures = await Promise.all(signers.map((signer) => cosign(checkpoint, timeSeconds, signer)));
+  return utf8Encode(formatNote({ text, signatures: [...signatures, ...cosignatures] }));
+}
+
+/** A node as others see it: `http://<name>/…`. */
+export class ShownNode {
+  readonly name: string;
+  readonly signers: readonly Signer[];
+  note: Uint8Array | undefined;
+  /** Whose tiles it serves, if any. */
+  tiles: FetchTile | undefined;
+  down = false;
+
+  constructor(name: string) {
+    this.name = name;
+    this.signers = testCosigner(`${name}.test.example`).slice(0, 1);
+  }
+
+  /** Shows a checkpoint of this size, cosigned. */
+  async show(log: TestLog, size: number): Promise<void> {
+    this.note = await cosignedNote(log, size, this.signers);
+  }
+}
+
+/** A network of nodes, and a monitor in the place of one more. */
+export class MonitorBench {
+  readonly nodes: readonly ShownNode[];
+  readonly events: MonitorEvent[] = [];
+  readonly clock = testClock();
+  readonly monitor: Monitor;
+  /** Requests made, by URL. */
+  readonly asked: string[] = [];
+  own: Uint8Array | undefined;
+
+  constructor(log: TestLog, names: readonly string[]) {
+    this.nodes = names.map((name) => new ShownNode(name));
+    this.monitor = new Monitor({
+      logs: [{ origin: log.origin, keys: [log.signer.key], own: async () => this.own }],
+      peers: this.nodes.map(({ name, signers }) => ({
+        name,
+        url: `http://${name}`,
+        keys: signers.map(({ key }) => key),
+      })),
+      http: this.http,
+      clock: this.clock,
+      onEvent: (event) => this.events.push(event),
+    });
+  }
+
+  node(name: string): ShownNode {
+    const node = this.nodes.find((each) => each.name === name);
+    if (node === undefined) throw new Error(`no node ${name}`);
+    return node;
+  }
+
+  readonly http: Http = async ({ url }) => {
+    this.asked.push(url);
+    const [, name = '', path = ''] = /^http:\/\/([^/]+)\/(.*)$/.exec(url) ?? [];
+    const { note, tiles, down } = this.node(name);
+    if (down) throw new Error('connection refused');
+    const body = path === 'checkpoint' ? note : await tiles?.(parseTilePath(path)).catch(() => undefined);
+    return { status: body === undefined ? 404 : 200, headers: {}, body: body ?? new Uint8Array(0) };
+  };
+
+  /** Polls once. @returns what was told by it */
+  async poll(): Promise<MonitorEvent[]> {
+    const before = this.events.length;
+    await this.monitor.poll();
+    return this.events.slice(before);
+  }
+}

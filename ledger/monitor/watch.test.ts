@@ -1,0 +1,247 @@
+// Watching: a fork shown to one is found by the others in one poll, nothing unverified is believed, an open question stays open until it is
+// settled, and a liar or a peer that is down can neither stop nor flood a node.
+
+import { expect } from 'chai';
+import { utf8Decode, utf8Encode } from '../core/bytes.ts';
+import { checkForkReport } from '../core/fork-report.ts';
+import { ORIGIN, TestLog, testSigner } from '../witness/testing.ts';
+import type { MonitorEvent } from './events.ts';
+import { cosignedNote, MonitorBench, tilesOfLog } from './testing.ts';
+import { WITHHELD_MS } from './watch.ts';
+
+const LOG = new TestLog().grow(600);
+const FORK = new TestLog(ORIGIN, 'fork').grow(600);
+/** The same log for 300 entries, then another. */
+const LATE_FORK = new TestLog().grow(300);
+for (let i = 300; i < 600; i++) LATE_FORK.append(utf8Encode(`late ${i}`));
+const KEYS = [LOG.signer.key];
+
+type Found = Extract<MonitorEvent, { kind: 'fork' }>;
+
+async function bench(own: number, log = LOG): Promise<MonitorBench> {
+  const made = new MonitorBench(LOG, ['court-1', 'court-2', 'mirror']);
+  made.own = await cosignedNote(log, own, []);
+  made.node('mirror').tiles = tilesOfLog(LOG);
+  return made;
+}
+
+/** Sizes of the two checkpoints that a report has proven. */
+function proven(events: readonly MonitorEvent[]): [older: number, newer: number][] {
+  const forks = events.filter((event): event is Found => event.kind === 'fork');
+  expect(forks).to.have.lengthOf(events.length);
+  return forks.map(({ report }) => {
+    const { older, newer } = checkForkReport(report, KEYS);
+    return [older.checkpoint.size, newer.checkpoint.size];
+  });
+}
+
+describe('monitor: what honest nodes show', () => {
+  it('is consistent at every pair of sizes, smaller, equal and larger, and raises nothing', async () => {
+    for (const own of [0, 256, 600]) {
+      for (const size of [0, 1, 255, 256, 300, 512, 600]) {
+        const network = await bench(own);
+        await network.node('court-1').show(LOG, size);
+        expect(await network.poll(), `${own} and ${size}`).to.deep.equal([]);
+        expect(network.asked.some((url) => url.includes('/tile/'))).to.equal(size !== own && Math.min(size, own) > 0);
+      }
+    }
+  });
+
+  it('asks for no tile again while nobody shows anything new', async () => {
+    const network = await bench(600);
+    for (const { name } of network.nodes) await network.node(name).show(LOG, 300);
+    await network.poll();
+    const tiles = () => network.asked.filter((url) => url.includes('/tile/')).length;
+    const before = tiles();
+    expect(before).to.be.greaterThan(0);
+    await network.poll();
+    expect(tiles()).to.equal(before);
+  });
+
+  it('may be nothing at all, on either side', async () => {
+    const network = await bench(5);
+    expect(await network.poll()).to.deep.equal([]);
+    network.own = undefined;
+    await network.node('court-1').show(LOG, 5);
+    expect(await network.poll()).to.deep.equal([]);
+  });
+});
+
+describe('monitor: a fork', () => {
+  it('shown to one court alone is found by the next poll, at every pair of sizes', async () => {
+    for (const [own, theirs] of [
+      [300, 300],
+      [600, 300],
+      [600, 1],
+      [512, 256],
+    ] as const) {
+      const network = await bench(own);
+      await network.node('court-1').show(FORK, theirs);
+      expect(proven(await network.poll())).to.deep.equal([[theirs, own]]);
+    }
+  });
+
+  it('that begins late is found too, and not before it begins', async () => {
+    const network = await bench(600);
+    await network.node('court-1').show(LATE_FORK, 300);
+    expect(await network.poll()).to.deep.equal([]);
+    await network.node('court-1').show(LATE_FORK, 301);
+    expect(proven(await network.poll())).to.deep.equal([[301, 600]]);
+  });
+
+  it('larger than all that we know is an open question, settled once the log has grown past it', async () => {
+    const network = await bench(300);
+    await network.node('court-1').show(FORK, 301);
+    expect(await network.poll()).to.deep.equal([]);
+    network.own = await cosignedNote(LOG, 302, []);
+    expect(proven(await network.poll())).to.deep.equal([[301, 302]]);
+  });
+
+  it('is found from the forked tree’s own tiles, when somebody serves them', async () => {
+    const network = await bench(300);
+    await network.node('court-1').show(FORK, 400);
+    network.node('court-2').tiles = tilesOfLog(FORK);
+    expect(proven(await network.poll())).to.deep.equal([[300, 400]]);
+  });
+
+  it('between two others is found by one who is elsewhere, or nowhere', async () => {
+    for (const own of [await cosignedNote(LOG, 10, []), undefined]) {
+      const network = await bench(0);
+      network.own = own;
+      network.node('mirror').tiles = undefined;
+      await network.node('court-1').show(LOG, 500);
+      await network.node('court-2').show(FORK, 500);
+      expect(proven(await network.poll())).to.deep.equal([[500, 500]]);
+    }
+  });
+
+  it('is told of once while it stays, and sparingly while it grows', async () => {
+    const network = await bench(600);
+    await network.node('court-1').show(FORK, 100);
+    for (let i = 0; i < 5; i++) await network.poll();
+    expect(network.events).to.have.lengthOf(1);
+    for (let size = 101; size <= 140; size++) {
+      await network.node('court-1').show(FORK, size);
+      await network.poll();
+    }
+    // 1, 2, 4, 8, 16, 32 of 41.
+    expect(proven(network.events)).to.have.lengthOf(6);
+  });
+
+  it('is a tree of size 0 with entries’ root', async () => {
+    const network = await bench(600);
+    const { note } = await LOG.head(0, [], LOG.root(0, 1));
+    network.node('court-1').note = utf8Encode(note);
+    const events = await network.poll();
+    expect(proven(events.filter(({ kind }) => kind === 'fork'))).to.deep.equal([[0, 600]]);
+  });
+
+  it('is found of a checkpoint that was submitted to us and could not be followed', async () => {
+    const network = await bench(600);
+    network.monitor.suspect(await cosignedNote(LOG, 500, []));
+    network.monitor.suspect(await cosignedNote(FORK, 500, []));
+    expect(proven(await network.poll())).to.deep.equal([[500, 600]]);
+    expect(network.events[0]).to.include({ peer: 'submission' });
+  });
+
+  it('names in its report only signatures that were verified', async () => {
+    const network = await bench(600);
+    await network.node('court-1').show(FORK, 100);
+    const stranger = await cosignedNote(FORK, 100, [...network.node('court-1').signers, testSigner('x.example', 0x04)]);
+    network.node('court-1').note = stranger;
+    const [event] = (await network.poll()) as Found[];
+    const { older } = checkForkReport(event?.report ?? '', KEYS);
+    expect(older.note.signatures.map(({ name }) => name)).to.deep.equal([ORIGIN, 'court-1.test.example']);
+  });
+});
+
+describe('monitor: what is not evidence', () => {
+  it('a note that the log did not sign, or no note at all, is a failure of the peer and nothing else', async () => {
+    const network = await bench(600);
+    const text = utf8Decode(await cosignedNote(FORK, 100, network.node('court-1').signers)) ?? '';
+    const stranger = new TestLog('other.example').grow(5);
+    for (const note of [
+      utf8Encode(text.replace('\n100\n', '\n101\n')),
+      utf8Encode(text.slice(0, 40)),
+      new Uint8Array(0),
+      await cosignedNote(stranger, 5, network.node('court-1').signers),
+    ]) {
+      const fresh = await bench(600);
+      fresh.node('court-1').note = note;
+      expect((await fresh.poll()).map(({ kind }) => kind)).to.deep.equal(['peer-failed']);
+    }
+  });
+
+  it('a checkpoint without the peer’s own cosignature is told of, and still held against the log', async () => {
+    const network = await bench(600);
+    network.node('court-1').note = await cosignedNote(FORK, 100, []);
+    expect((await network.poll()).map(({ kind }) => kind)).to.deep.equal(['peer-unsigned', 'fork']);
+  });
+
+  it('tiles that do not lead to the newer checkpoint settle nothing; the next source is asked', async () => {
+    const network = await bench(600);
+    network.node('court-1').tiles = tilesOfLog(FORK);
+    network.node('court-2').tiles = async () => new Uint8Array(7);
+    await network.node('court-1').show(LOG, 300);
+    expect(await network.poll()).to.deep.equal([]);
+    network.node('mirror').tiles = undefined;
+    await network.node('court-1').show(FORK, 301);
+    expect(await network.poll()).to.deep.equal([]);
+    network.node('mirror').tiles = tilesOfLog(LOG);
+    expect(proven(await network.poll())).to.deep.equal([[301, 600]]);
+  });
+
+  it('a peer that is down is a warning at its 1st, 2nd, 4th, 8th failure, and the others are still watched', async () => {
+    const network = await bench(600);
+    network.node('court-1').down = true;
+    for (let i = 0; i < 10; i++) await network.poll();
+    expect(network.events.map((event) => 'failures' in event && event.failures)).to.deep.equal([1, 2, 4, 8]);
+    await network.node('court-2').show(FORK, 100);
+    expect(proven(await network.poll())).to.deep.equal([[100, 600]]);
+    network.node('court-1').down = false;
+    await network.poll();
+    network.node('court-1').down = true;
+    expect((await network.poll()).map(({ kind }) => kind)).to.deep.equal(['peer-failed']);
+  });
+});
+
+describe('monitor: a proof that is withheld', () => {
+  it('is an alarm once it has been asked for long enough, once, and is taken up again when tiles come', async () => {
+    const network = await bench(600);
+    network.node('mirror').tiles = undefined;
+    await network.node('court-1').show(LOG, 300);
+    network.clock.ms += WITHHELD_MS;
+    expect(await network.poll()).to.deep.equal([]);
+    network.clock.ms += WITHHELD_MS - 1;
+    expect(await network.poll()).to.deep.equal([]);
+    network.clock.ms += 1;
+    const [event, ...more] = await network.poll();
+    expect(event).to.include({ kind: 'withheld', peer: 'court-1', size: 300, openMs: WITHHELD_MS });
+    expect([more, await network.poll()]).to.deep.equal([[], []]);
+    network.node('mirror').tiles = tilesOfLog(LOG);
+    expect(await network.poll()).to.deep.equal([]);
+    network.clock.ms += 2 * WITHHELD_MS;
+    expect(await network.poll()).to.deep.equal([]);
+  });
+
+  it('does not let a peer forget its first lie by moving on', async () => {
+    const network = await bench(600);
+    network.node('mirror').tiles = undefined;
+    await network.node('court-1').show(FORK, 300);
+    await network.poll();
+    for (let size = 301; size < 330; size++) {
+      await network.node('court-1').show(FORK, size);
+      await network.poll();
+    }
+    await network.node('court-1').show(LOG, 330);
+    network.node('mirror').tiles = tilesOfLog(LOG);
+    expect(proven(await network.poll())[0]).to.deep.equal([300, 600]);
+  });
+
+  it('tells nothing after it is closed', async () => {
+    const network = await bench(600);
+    await network.node('court-1').show(FORK, 300);
+    network.monitor.close();
+    expect(await network.poll()).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,211 @@
+// A node that watches the others: reads what each cosigner and the platform show, holds it against what this node itself has signed and
+// against each other, and tells of two checkpoints that cannot both be right. DESIGN.md, "Watching each other".
+//
+// Only what a log has signed is ever held against it, and only what tiles have shown. A comparison that nobody's tiles settle stays an open
+// question and is tried again at every poll. Nothing here stops, delays or changes what the node itself does.
+
+import { formatCheckpoint } from '../core/checkpoint.ts';
+import type { VerifierKey } from '../core/note.ts';
+import type { FetchTile } from '../core/tile-reader.ts';
+import type { Clock, Http, SignedHead } from '../log/ports.ts';
+import { type Comparison, compare } from './compare.ts';
+import type { MonitorEvent } from './events.ts';
+import { latestOf, openShown, type Peer, type Shown, tilesOf } from './peer.ts';
+
+/** How often all peers are read, ms. A fork is found within one such interval of the moment when this node knows the other side of it. */
+export const POLL_MS = 10_000;
+
+/** After this long without a proof from anybody, an open question is an alarm, ms. */
+export const WITHHELD_MS = 600_000;
+
+/** Open questions kept about one peer, the oldest first: they are the ones that will be settled first. */
+const QUESTIONS_MAX = 16;
+
+/** A log that this node cosigns or writes. */
+export interface WatchedLog {
+  readonly origin: string;
+  readonly keys: readonly VerifierKey[];
+  /** The newest note that this node itself stands by, signed by the log; undefined before the first. */
+  own(): Promise<Uint8Array | undefined>;
+  /** Tiles that this node holds itself; asked before anybody else's. */
+  readonly tiles?: FetchTile;
+}
+
+export interface MonitorOptions {
+  readonly logs: readonly WatchedLog[];
+  readonly peers: readonly Peer[];
+  readonly http: Http;
+  readonly clock: Clock;
+  onEvent(event: MonitorEvent): void;
+}
+
+/** A signed checkpoint that nobody has shown yet to continue ours, or ours it. */
+interface Question {
+  readonly head: SignedHead;
+  readonly sinceMs: number;
+  told: boolean;
+}
+
+/** What is remembered of one peer; nothing of it outlives the process, and all of it is bounded. */
+class Watched {
+  readonly peer: Peer;
+  /** By checkpoint text. */
+  readonly questions = new Map<string, Question>();
+  /** The checkpoint last found to agree with ours. */
+  agreed = '';
+  /** The checkpoint last told of as not continued, and of how many we have known. */
+  subject = '';
+  forks = 0;
+  failures = 0;
+  unsigned = 0;
+
+  constructor(peer: Peer) {
+    this.peer = peer;
+  }
+
+  ask(head: SignedHead, sinceMs: number): void {
+    const text = formatCheckpoint(head.checkpoint);
+    if (text === this.agreed || this.questions.has(text) || this.questions.size >= QUESTIONS_MAX) return;
+    this.questions.set(text, { head, sinceMs, told: false });
+  }
+}
+
+/** Reads and compares until it is closed. `poll` may also be called alone. */
+export class Monitor {
+  readonly #options: MonitorOptions;
+  readonly #peers: readonly Watched[];
+  /** Checkpoints that reached this node in another way. */
+  readonly #submitted = new Watched({ name: 'submission', url: '', keys: [] });
+  #polling: Promise<void> | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #closed = false;
+
+  constructor(options: MonitorOptions) {
+    this.#options = options;
+    this.#peers = options.peers.map((peer) => new Watched(peer));
+  }
+
+  /** Begins to poll, first after one interval: the others may be starting too. */
+  start(): void {
+    this.#timer = setInterval(() => void this.poll(), POLL_MS);
+    this.#timer.unref();
+  }
+
+  /** Ends polling; a poll under way ends when its requests do, and tells nothing any more. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#closed = true;
+  }
+
+  /**
+   * Takes up a signed checkpoint that somebody submitted and that could not be followed: the next poll asks the others' tiles.
+   * @throws LedgerError when no log of ours has signed it
+   */
+  suspect(note: Uint8Array): void {
+    this.#submitted.ask(openShown(note, [], this.#logKeys()).head, this.#options.clock());
+  }
+
+  /** Reads every peer once and settles what can be settled. A call while one is under way waits for that one. */
+  poll(): Promise<void> {
+    this.#polling ??= this.#poll().finally(() => {
+      this.#polling = undefined;
+    });
+    return this.#polling;
+  }
+
+  async #poll(): Promise<void> {
+    const shown = await Promise.all(this.#peers.map((watched) => this.#read(watched)));
+    for (const log of this.#options.logs) {
+      const heads = shown.map((head) => (head?.checkpoint.origin === log.origin ? head : undefined));
+      await this.#compareWithOwn(log);
+      await this.#compareWithEachOther(log, heads);
+    }
+  }
+
+  /** What the peer shows, noted as a question when it is new. */
+  async #read(watched: Watched): Promise<SignedHead | undefined> {
+    const { http, clock } = this.#options;
+    let shown: Shown | undefined;
+    try {
+      shown = await latestOf(watched.peer, this.#logKeys(), http);
+      watched.failures = 0;
+    } catch (error) {
+      this.#tell('peer-failed', watched.peer, ++watched.failures, error as Error);
+      return undefined;
+    }
+    if (shown?.unsigned === undefined) watched.unsigned = 0;
+    else this.#tell('peer-unsigned', watched.peer, ++watched.unsigned, shown.unsigned);
+    if (shown !== undefined) watched.ask(shown.head, clock());
+    return shown?.head;
+  }
+
+  async #compareWithOwn(log: WatchedLog): Promise<void> {
+    const note = await log.own();
+    if (note === undefined) return;
+    const own = openShown(note, [], log.keys).head;
+    for (const watched of [...this.#peers, this.#submitted]) {
+      for (const [text, question] of watched.questions) {
+        if (question.head.checkpoint.origin !== log.origin) continue;
+        const comparison = await compare(own, question.head, this.#sources(log), log.keys);
+        if (comparison.outcome === 'open') {
+          this.#stillOpen(watched, question, comparison.reason);
+          continue;
+        }
+        watched.questions.delete(text);
+        if (comparison.outcome === 'consistent') watched.agreed = text;
+        else this.#found(watched, comparison);
+      }
+    }
+  }
+
+  /** Peers at one size need nobody's tiles to contradict each other, also while we ourselves are elsewhere. */
+  async #compareWithEachOther(log: WatchedLog, heads: readonly (SignedHead | undefined)[]): Promise<void> {
+    const bySize = new Map<number, SignedHead>();
+    for (const [i, head] of heads.entries()) {
+      if (head === undefined) continue;
+      const other = bySize.get(head.checkpoint.size);
+      if (other === undefined) bySize.set(head.checkpoint.size, head);
+      const comparison = other === undefined ? undefined : await compare(other, head, [], log.keys);
+      if (comparison?.outcome === 'fork') this.#found(this.#peers[i] as Watched, comparison);
+    }
+  }
+
+  #sources({ tiles }: WatchedLog): FetchTile[] {
+    const theirs = this.#peers.map(({ peer }) => tilesOf(peer.url, this.#options.http));
+    return tiles === undefined ? theirs : [tiles, ...theirs];
+  }
+
+  #stillOpen({ peer }: Watched, question: Question, reason: Error): void {
+    const openMs = this.#options.clock() - question.sinceMs;
+    if (question.told || openMs < WITHHELD_MS) return;
+    question.told = true;
+    const { origin, size } = question.head.checkpoint;
+    this.#onEvent({ kind: 'withheld', origin, peer: peer.name, size, openMs, reason: reason.message });
+  }
+
+  /** A log that lies on and on is told of at its 1st, 2nd, 4th, 8th … lie. */
+  #found(watched: Watched, { report, older }: Extract<Comparison, { outcome: 'fork' }>): void {
+    const subject = formatCheckpoint(older.checkpoint);
+    if (watched.subject === subject) return;
+    watched.subject = subject;
+    if (!isTold(++watched.forks)) return;
+    const { origin } = older.checkpoint;
+    this.#onEvent({ kind: 'fork', origin, peer: watched.peer.name, subject, report });
+  }
+
+  #tell(kind: 'peer-failed' | 'peer-unsigned', peer: Peer, failures: number, { message }: Error): void {
+    if (isTold(failures)) this.#onEvent({ kind, peer: peer.name, failures, reason: message });
+  }
+
+  #onEvent(event: MonitorEvent): void {
+    if (!this.#closed) this.#options.onEvent(event);
+  }
+
+  #logKeys(): VerifierKey[] {
+    return this.#options.logs.flatMap(({ keys }) => keys);
+  }
+}
+
+function isTold(count: number): boolean {
+  return Number.isInteger(Math.log2(count));
+}

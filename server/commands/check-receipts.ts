@@ -1,0 +1,120 @@
+/**
+ * `probata check-receipts`: holds receipts against the ledger, and writes a report for each promise that is shown to be broken.
+ * Nothing is asked of the platform but its public checkpoint and tiles, and any mirror's will do.
+ * Exit 0 all are honoured or not yet due, 1 at least one is proven broken, 2 something could not be decided, 64 usage.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { utf8Decode } from '../../ledger/core/bytes.ts';
+import { LedgerError } from '../../ledger/core/errors.ts';
+import { collectNote } from '../../ledger/monitor/collect.ts';
+import { tilesOf } from '../../ledger/monitor/peer.ts';
+import { ReceiptMonitor, type ReceiptState } from '../../ledger/monitor/receipts.ts';
+import type { Trust } from '../../verifier/core/trust.ts';
+import { openHttpClient } from '../http/client.ts';
+import { StartError } from '../start-error.ts';
+import type { Terminal } from './context.ts';
+import { readTrust } from './trust.ts';
+
+const EXIT_BROKEN = 1;
+const EXIT_UNDECIDED = 2;
+const EXIT_USAGE = 64;
+
+/** As large as no receipt is. */
+const RECEIPT_BYTES_MAX = 65_536;
+
+/** Checks receipts. @returns the exit code @throws StartError output-refused */
+export async function checkReceipts(
+  receipts: readonly string[],
+  options: { readonly url: readonly string[]; readonly trust: string; readonly out: string },
+  terminal: Terminal,
+): Promise<number> {
+  let trust: Trust;
+  let texts: { path: string; text: string }[];
+  try {
+    trust = readTrust(options.trust);
+    texts = receipts.map((path) => ({ path, text: readReceipt(path) }));
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    terminal.err(`probata: ${error.message}`);
+    return EXIT_USAGE;
+  }
+  const urls = options.url.map((url) => url.replace(/\/+$/, ''));
+  const client = openHttpClient();
+  try {
+    const { note, failures } = await collectNote(urls, trust.policy, client.http);
+    for (const failure of failures) terminal.err(`probata: ${failure.message}`);
+    if (note === undefined) {
+      terminal.err('probata: none of the sources, and not all together, shows a checkpoint that the policy accepts');
+      return EXIT_UNDECIDED;
+    }
+    const monitors = urls.map((url) => new ReceiptMonitor(note, trust, tilesOf(url, client.http)));
+    const codes = [];
+    for (const { path, text } of texts) codes.push(tell(path, await lookAt(text, monitors), options.out, terminal));
+    return codes.includes(EXIT_BROKEN) ? EXIT_BROKEN : Math.max(0, ...codes);
+  } finally {
+    client.close();
+  }
+}
+
+/** What the first source says whose tiles are those of the checkpoint. */
+async function lookAt(text: string, monitors: readonly ReceiptMonitor[]): Promise<ReceiptState | Error> {
+  let reason = new Error('no source');
+  for (const monitor of monitors) {
+    try {
+      return await monitor.look(text, Date.now());
+    } catch (error) {
+      reason = error as Error;
+    }
+  }
+  return reason;
+}
+
+/** Says what became of one receipt. @returns the exit code that it asks for */
+function tell(path: string, state: ReceiptState | Error, dir: string, { out }: Terminal): number {
+  const say = (zh: string, en: string): void => out(`${path}: ${zh} ${en}`);
+  if (state instanceof Error) {
+    const code = state instanceof LedgerError ? ` (${state.code})` : '';
+    say('无法判断。', `cannot be decided: ${state.message}${code}`);
+    return EXIT_UNDECIDED;
+  }
+  switch (state.state) {
+    case 'honoured':
+      say(`已上链，序号 ${state.index}。`, `on the ledger as entry ${state.index}`);
+      return 0;
+    case 'not-due':
+      say('尚未上链，未到截止时间。', 'not on the ledger yet, and not due yet');
+      return 0;
+    case 'undecided':
+      say(
+        '已过截止时间仍未上链；尚无截止时间之后联署的检查点，暂不能证明，请稍后再查。',
+        'overdue and not on the ledger; no checkpoint is cosigned after the deadline yet, so it cannot be proven: ask again later',
+      );
+      return EXIT_UNDECIDED;
+    case 'broken':
+      say('平台违背回执，已写出报告：', `the promise is broken; report written to ${writeReport(dir, state)}`);
+      return EXIT_BROKEN;
+  }
+}
+
+function writeReport(dir: string, { what, id, report }: Extract<ReceiptState, { state: 'broken' }>): string {
+  const path = join(dir, `${what}-${id}.json`);
+  try {
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(path, report);
+  } catch (cause) {
+    throw new StartError('output-refused', `${path} cannot be written: ${(cause as Error).message}`, { cause });
+  }
+  return path;
+}
+
+function readReceipt(path: string): string {
+  try {
+    const bytes = new Uint8Array(readFileSync(path));
+    return (bytes.length > RECEIPT_BYTES_MAX ? undefined : utf8Decode(bytes)) ?? '';
+  } catch (cause) {
+    throw new StartError('input-missing', `${path} cannot be read: ${(cause as NodeJS.ErrnoException).code}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * What a report proves, as a person reads it: one paragraph in Chinese, then one in English, each with who signed what.
+ * Names come from the trust bundle; what strangers wrote is quoted as JSON, so that it cannot steer a terminal.
+ */
+import { base64Encode } from '../../ledger/core/bytes.ts';
+import { openCosignatures } from '../../ledger/core/cosignature.ts';
+import { type LedgerCode, LedgerError } from '../../ledger/core/errors.ts';
+import type { ProvenFork, SignedCheckpoint } from '../../ledger/core/fork-report.ts';
+import type { ProvenOmission } from '../../ledger/core/omission-report.ts';
+import type { Text } from '../../verifier/core/messages.ts';
+import { type Trust, witnessesOf } from '../../verifier/core/trust.ts';
+
+/** Who vouched for a checkpoint: members with at least one good cosignature on it. */
+type Cosigners = Trust['members'];
+
+/** What a proven fork says. @param trust names the cosigners; without one they are not looked at */
+export function forkText({ newer, older }: ProvenFork, trust: Trust | undefined): Text {
+  const [n, o] = [newer.checkpoint, older.checkpoint];
+  const same = n.size === o.size;
+  const [byNewer, byOlder] = [cosignersOf(newer, trust), cosignersOf(older, trust)];
+  const both = byNewer.filter((member) => byOlder.includes(member));
+  return {
+    zh:
+      `本报告证明失信行为：账本 ${quoted(n.origin)} 的密钥签署了两个不能同时成立的检查点。` +
+      `${same ? `二者长度同为 ${n.size}，根哈希却不同` : `按长度 ${n.size} 的检查点，账本前 ${o.size} 条的根哈希不是长度 ${o.size} 的检查点所称的那个`}` +
+      `（长度 ${n.size}：${base64Encode(n.root)}；长度 ${o.size}：${base64Encode(o.root)}）。` +
+      `两个签名均已验证，只有持有该账本密钥者才能作出。` +
+      names('联署前者', byNewer, 'zh') +
+      names('联署后者', byOlder, 'zh') +
+      names('两个都联署、因而同样失信', both, 'zh'),
+    en:
+      `This report proves misbehaviour: the key of the ledger ${quoted(n.origin)} signed two checkpoints that cannot both be right. ` +
+      `${same ? `Both are of size ${n.size}, with different root hashes` : `By the checkpoint of size ${n.size}, the first ${o.size} entries have another root hash than the one signed for size ${o.size}`} ` +
+      `(size ${n.size}: ${base64Encode(n.root)}; size ${o.size}: ${base64Encode(o.root)}). ` +
+      `Both signatures were verified; only a holder of the ledger's key can have made them. ` +
+      names('The former is cosigned by', byNewer, 'en') +
+      names('the latter is cosigned by', byOlder, 'en') +
+      names('both were cosigned, which is misbehaviour too, by', both, 'en'),
+  };
+}
+
+/** What a proven omission, or a proven broken order, says. */
+export function omissionText({ what, receipt, checkpoint, cosigned }: ProvenOmission, trust: Trust): Text {
+  const { id, received } = receipt.entry;
+  const { origin, size, root } = checkpoint;
+  const by = trust.members.filter(({ member }) =>
+    witnessesOf(trust.policy, member).some((name) => cosigned.includes(name)),
+  );
+  const found: Text =
+    what === 'omission'
+      ? {
+          zh: `截止时间之后经法定数联署的账本（长度 ${size}，根哈希 ${base64Encode(root)}）在该条目应在的全部位置上都没有它`,
+          en: `The ledger as the quorum cosigned it after the deadline (size ${size}, root hash ${base64Encode(root)}) does not have it at any place where it may stand`,
+        }
+      : {
+          zh: `经法定数联署的账本（长度 ${size}，根哈希 ${base64Encode(root)}）在该条目应在的位置附近违反了“按接收时间排列”的承诺`,
+          en: `The ledger as the quorum cosigned it (size ${size}, root hash ${base64Encode(root)}) breaks the promised order of receipt around the place where it must stand`,
+        };
+  return {
+    zh:
+      `本报告证明失信行为：平台以回执承诺，编号 ${id}、接收于 ${received} 的存证最迟于 ${receipt.deadline} 列入账本 ${quoted(origin)}。` +
+      `${found.zh}。回执由平台的回执密钥签署，检查点由账本密钥签署，签名均已验证。${names('截止时间之后联署', by, 'zh')}`,
+    en:
+      `This report proves misbehaviour: by its receipt the platform promised to have deposit ${id}, received at ${received}, on the ledger ${quoted(origin)} by ${receipt.deadline}. ` +
+      `${found.en}. The receipt is signed by the platform's receipt key and the checkpoint by the ledger's key; all signatures were verified. ${names('It was cosigned after the deadline by', by, 'en')}`,
+  };
+}
+
+const REFUSALS: Partial<Record<LedgerCode, string>> = {
+  'report-malformed': '不是规定格式的报告',
+  'report-unproven': '材料与签名无误，但不足以证明所称的失信',
+  'signature-bad': '有签名不成立',
+  'note-not-signed': '没有所信任密钥的签名',
+  'origin-unknown': '所信任的密钥中没有该账本的密钥',
+  'proof-bad': '其中的证明不成立',
+};
+
+/** Why a report proves nothing. */
+export function refusalText({ code, message }: LedgerError): Text {
+  return {
+    zh: `本报告不能证明失信行为：${REFUSALS[code] ?? '其中的材料被改动，或格式不合规定'}（${code}）。`,
+    en: `This report does not prove misbehaviour: ${message} (${code}).`,
+  };
+}
+
+function cosignersOf({ note }: SignedCheckpoint, trust: Trust | undefined): Cosigners {
+  if (trust === undefined) return [];
+  const { policy, members } = trust;
+  return members.filter(({ member }) =>
+    witnessesOf(policy, member).some((witness) => {
+      const key = policy.witnesses.get(witness)?.key;
+      return key !== undefined && isCosigned(() => openCosignatures(note, [key]).length > 0);
+    }),
+  );
+}
+
+/** A cosignature that does not verify is nobody's; the log's own signature stands without it. */
+function isCosigned(look: () => boolean): boolean {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof LedgerError) return false;
+    throw error;
+  }
+}
+
+function names(what: string, members: Cosigners, lang: keyof Text): string {
+  if (members.length === 0) return '';
+  const list = members.map(({ member, name, nameEn }) => `${quoted(lang === 'zh' ? name : nameEn)} (${member})`);
+  return lang === 'zh' ? `${what}者：${list.join('、')}。` : `${what} ${list.join(', ')}. `;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
