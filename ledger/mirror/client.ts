@@ -68,7 +68,7 @@ function readNextEntry(gateway: Gateway, answer: HttpAnswer): number {
   if (answer.status !== 202 && answer.status !== 409) throw gateway.failure(answer);
   try {
     if (!answer.headers['content-type']?.startsWith(MIRROR_INFO_TYPE))
-      throw new LedgerError('request-malformed', 'type');
+      throw new LedgerError('mirror-info-malformed', 'type');
     return parseMirrorInfo(answer.body).nextEntry;
   } catch (error) {
     if (error instanceof LedgerError)

@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { concat, utf8Encode } from '../core/bytes.ts';
-import { LedgerError } from '../core/errors.ts';
+import { type LedgerCode, LedgerError } from '../core/errors.ts';
 import { chunksOf } from '../witness/testing.ts';
 import { ByteReader } from './byte-reader.ts';
 import {
@@ -29,12 +29,12 @@ async function* pieces(bytes: Uint8Array, lengths: readonly number[]): AsyncGene
 
 const reader = (bytes: Uint8Array): ByteReader => new ByteReader(chunksOf(bytes));
 
-async function refused(reading: Promise<unknown>): Promise<void> {
+async function refused(reading: Promise<unknown>, code: LedgerCode = 'upload-malformed'): Promise<void> {
   const error = await reading.then(
     () => undefined,
     (reason: unknown) => reason,
   );
-  expect(error).to.be.instanceOf(LedgerError).with.property('code', 'request-malformed');
+  expect(error).to.be.instanceOf(LedgerError).with.property('code', code);
 }
 
 describe('mirror request bodies', () => {
@@ -116,7 +116,7 @@ describe('mirror request bodies', () => {
 
   it('refuses more than 63 hashes', async () => {
     const many = formatPackage({ entries: [], proof: Array.from({ length: 64 }, () => new Uint8Array(32)) });
-    await refused(readPackage(reader(many), { bundleStart: 0, start: 0, end: 0 }));
+    await refused(readPackage(reader(many), { bundleStart: 0, start: 0, end: 0 }), 'package-malformed');
   });
 
   it('counts a body that fails as one that ends', async () => {
@@ -139,7 +139,7 @@ describe('mirror request bodies', () => {
     for (const text of ['', '1\n2\n', '1\n2\n\n\n', '01\n2\n\n', '1\n2\n=\n', '1\n2\nAB==\n', '1\n2\n', '1\n2\n\nx']) {
       expect(() => parseMirrorInfo(utf8Encode(text)))
         .to.throw(LedgerError)
-        .with.property('code', 'request-malformed');
+        .with.property('code', 'mirror-info-malformed');
     }
   });
 });

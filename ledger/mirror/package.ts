@@ -53,15 +53,17 @@ export interface MirrorInfo {
 /** The content type of mirror-info. */
 export const MIRROR_INFO_TYPE = 'text/x.tlog.mirror-info';
 
-/** Reads the header. @throws LedgerError request-malformed; also when the body ends inside it */
+/** Reads the header. @throws LedgerError upload-malformed; also when the body ends inside it */
 export async function readUploadHeader(reader: ByteReader): Promise<UploadHeader> {
   const origin = utf8Decode(await readCounted(reader));
   const start = readUint64(await required(reader, 8), 0);
   const end = readUint64(await required(reader, 8), 0);
   const ticket = await readCounted(reader);
-  if (origin === undefined) throw malformed('the origin is not UTF-8');
+  if (origin === undefined) throw new LedgerError('upload-malformed', 'the origin is not UTF-8');
   // SPEC tlog-mirror: "`upload_start` MUST be less or equal to `upload_end`."
-  if (start > end || end > BigInt(INDEX_MAX)) throw malformed(`no interval [${start}, ${end})`);
+  if (start > end || end > BigInt(INDEX_MAX)) {
+    throw new LedgerError('upload-malformed', `no interval [${start}, ${end})`);
+  }
   return { origin, start: Number(start), end: Number(end), ticket };
 }
 
@@ -88,7 +90,7 @@ export function* packageRanges(start: number, end: number): Generator<PackageRan
 /**
  * Reads the package of a range: at most 256 entries of 65,535 bytes and 63 hashes are held in memory.
  * @returns undefined when the body ends inside it
- * @throws LedgerError request-malformed for more than 63 hashes
+ * @throws LedgerError package-malformed for more than 63 hashes
  */
 export async function readPackage(reader: ByteReader, range: PackageRange): Promise<EntryPackage | undefined> {
   const entries: Uint8Array[] = [];
@@ -101,7 +103,7 @@ export async function readPackage(reader: ByteReader, range: PackageRange): Prom
   const count = (await reader.take(1))?.[0];
   if (count === undefined) return undefined;
   // SPEC tlog-mirror: "`num_hashes`, which MUST be at most 63".
-  if (count > PROOF_HASHES_MAX) throw malformed(`a proof of ${count} hashes`);
+  if (count > PROOF_HASHES_MAX) throw new LedgerError('package-malformed', `a proof of ${count} hashes`);
   const hashes = await reader.take(count * HASH_BYTES);
   if (hashes === undefined) return undefined;
   const proof = Array.from({ length: count }, (_, i) => hashes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES));
@@ -118,7 +120,7 @@ export function formatMirrorInfo(info: MirrorInfo): string {
   return `${info.size}\n${info.nextEntry}\n${base64Encode(info.ticket)}\n`;
 }
 
-/** @throws LedgerError request-malformed for anything formatMirrorInfo would not write */
+/** @throws LedgerError mirror-info-malformed for anything formatMirrorInfo would not write */
 export function parseMirrorInfo(body: Uint8Array): MirrorInfo {
   const fields = lines(utf8Decode(body) ?? '') ?? [];
   const [sizeText = '', nextText = '', ticketText = ''] = fields;
@@ -126,7 +128,7 @@ export function parseMirrorInfo(body: Uint8Array): MirrorInfo {
   const nextEntry = decimal(nextText);
   const ticket = base64Decode(ticketText);
   if (size === undefined || nextEntry === undefined || ticket === undefined || fields.length !== 3) {
-    throw malformed('not a mirror-info');
+    throw new LedgerError('mirror-info-malformed', 'not a mirror-info');
   }
   return { size, nextEntry, ticket };
 }
@@ -137,10 +139,6 @@ async function readCounted(reader: ByteReader): Promise<Uint8Array> {
 
 async function required(reader: ByteReader, length: number): Promise<Uint8Array> {
   const bytes = await reader.take(length);
-  if (bytes === undefined) throw malformed('the body ends inside the header');
+  if (bytes === undefined) throw new LedgerError('upload-malformed', 'the body ends inside the header');
   return bytes;
-}
-
-function malformed(message: string): LedgerError {
-  return new LedgerError('request-malformed', message);
 }

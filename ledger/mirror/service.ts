@@ -63,7 +63,9 @@ export class Mirror {
         if (entryPackage === undefined) {
           // SPEC tlog-mirror: "If at least one entry package was authenticated and saved, but the mirror has not yet received all packages …
           // 202"; "no entry package was authenticated and saved before the body ended … 400".
-          return kept > 0 ? log.info(202, header.end) : refuse(400, 'the body ends inside the first package');
+          return kept > 0
+            ? log.info(202, header.end)
+            : refuse(400, 'package-malformed: the body ends inside the first package');
         }
         await log.keep(range, entryPackage, target);
         // A crash here: the package is durable, the client finds the next entry in a 409.
