@@ -1,16 +1,18 @@
 // The keyed stores on LevelDB (npm `level`), as measured: LevelDB alone neither keeps its promises after a failed write,
 // nor notices flipped bits, nor syncs its directory. So: every batch is synced and then the directory too; the process ends on the
-// first failed write and recovers on restart; every value carries our own SHA-256, checked on each read.
-// One process at a time: LevelDB's LOCK file.
+// first failed write and recovers on restart; every value carries our own SHA-256, checked on each read; at the start every file is
+// checked (level-files.ts), and that no acknowledged commit is missing (latest.ts). One process at a time: LevelDB's LOCK file.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Level } from 'level';
-import { concat, equal } from '../core/bytes.ts';
+import { concat, decimal, equal, utf8Decode, utf8Encode } from '../core/bytes.ts';
 import { HASH_BYTES } from '../core/limits.ts';
 import { StoreError } from '../log/ports.ts';
 import { type Change, type Get, type KeyedStores, type KeyValue, keyedStores } from './key-value.ts';
+import { Latest } from './latest.ts';
+import { checkLevelFiles } from './level-files.ts';
 
 export interface LevelStore extends KeyedStores {
   /** Ends after the writes in flight. */
@@ -18,6 +20,9 @@ export interface LevelStore extends KeyedStores {
 }
 
 type Db = Level<string, Uint8Array>;
+
+/** Where each commit writes its number. No key of a store: those have a `!` in them. */
+const LATEST_KEY = 'latest';
 
 /**
  * Folders open in this process. LevelDB would refuse a second opener too, but by opening and closing the LOCK file once more,
@@ -51,10 +56,25 @@ async function openKeyValue(dir: string, fatal: (error: Error) => never): Promis
   const marker = join(dir, 'in-use');
   await syncDirectory(dirname(dir));
   const used = await exists(marker);
+  if (used) await checkLevelFiles(location);
   const db = await openDb(location, used);
-  // No write is ever acknowledged before the marker is durable: without it there is nothing to lose, with it nothing is recreated.
-  if (!used) await writeMarker(dir, marker);
-  return new LevelKeyValue(db, await open(location, 'r'), fatal);
+  try {
+    // No write is ever acknowledged before the marker is durable: without it there is nothing to lose, with it nothing is recreated.
+    await syncDirectory(location);
+    if (!used) await Latest.create(marker);
+    await syncDirectory(dir);
+    const latest = await Latest.open(marker, await latestIn(db));
+    return new LevelKeyValue(db, await open(location, 'r'), latest, fatal);
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+/** The number of the latest commit in the database, 0 before the first. */
+async function latestIn(db: Db): Promise<number> {
+  const sealed = await db.get(LATEST_KEY);
+  return sealed === undefined ? 0 : (decimal(utf8Decode(unseal(LATEST_KEY, sealed)) ?? '') ?? 0);
 }
 
 async function openDb(location: string, used: boolean): Promise<Db> {
@@ -93,14 +113,6 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function writeMarker(dir: string, marker: string): Promise<void> {
-  const file = await open(marker, 'w', 0o600);
-  await file.writeFile('This folder holds data: it is never created anew.\n');
-  await file.sync();
-  await file.close();
-  await syncDirectory(dir);
-}
-
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   await directory.sync();
@@ -117,18 +129,23 @@ interface Task {
 class LevelKeyValue implements KeyValue {
   readonly #db: Db;
   readonly #directory: FileHandle;
+  readonly #latest: Latest;
   readonly #fatal: (error: Error) => never;
+  /** Deletions that are lazy: they go with the next commit, so that every batch of LevelDB's is synced. */
+  #deferred = new Map<string, Uint8Array | undefined>();
   #waiting: Task[] = [];
   #writing: Promise<void> | undefined;
   #dead = false;
 
-  constructor(db: Db, directory: FileHandle, fatal: (error: Error) => never) {
+  constructor(db: Db, directory: FileHandle, latest: Latest, fatal: (error: Error) => never) {
     this.#db = db;
     this.#directory = directory;
+    this.#latest = latest;
     this.#fatal = fatal;
   }
 
   readonly get: Get = async (key) => {
+    if (this.#deferred.has(key)) return this.#deferred.get(key);
     const sealed = await this.#read(() => this.#db.get(key));
     return sealed === undefined ? undefined : unseal(key, sealed);
   };
@@ -155,7 +172,9 @@ class LevelKeyValue implements KeyValue {
 
   async close(): Promise<void> {
     await this.#writing;
+    if (this.#deferred.size > 0 && !this.#dead) await this.#commit(this.#deferred);
     await this.#db.close();
+    await this.#latest.close();
     await this.#directory.close();
   }
 
@@ -195,7 +214,8 @@ class LevelKeyValue implements KeyValue {
       }
     }
     try {
-      if (pending.size > 0) await this.#commit(pending, !lazy);
+      if (lazy) this.#defer(pending);
+      else if (pending.size > 0) await this.#commit(new Map([...this.#deferred, ...pending]));
     } catch (error) {
       this.#die(error);
       return;
@@ -213,13 +233,21 @@ class LevelKeyValue implements KeyValue {
     }
   }
 
-  async #commit(pending: ReadonlyMap<string, Uint8Array | undefined>, sync: boolean): Promise<void> {
-    const operations = [...pending].map(([key, value]) =>
+  #defer(writes: ReadonlyMap<string, Uint8Array | undefined>): void {
+    for (const [key, value] of writes) this.#deferred.set(key, value);
+  }
+
+  async #commit(writes: ReadonlyMap<string, Uint8Array | undefined>): Promise<void> {
+    const number = this.#latest.number + 1;
+    const operations = [...writes, [LATEST_KEY, utf8Encode(String(number))] as const].map(([key, value]) =>
       value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value: seal(key, value) },
     );
-    await this.#db.batch(operations, { sync });
+    await this.#db.batch(operations, { sync: true });
     // LevelDB does not sync the directory after it rolled a file: without this the newest file may be gone after a power cut.
-    if (sync) await this.#directory.sync();
+    await this.#directory.sync();
+    // A crash here: the database has a commit that nobody was told of.
+    await this.#latest.note(number);
+    this.#deferred = new Map();
   }
 }
 
