@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { readlinkSync } from 'node:fs';
+import { mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -32,6 +33,24 @@ describe('files: on disk', () => {
     const parts = [writer.name.slice(0, 2), writer.name.slice(2, 4), writer.name];
     expect((await stat(join(dir, ...parts))).mode & 0o777).to.equal(0o600);
     expect((await stat(join(dir, parts[0] as string))).mode & 0o777).to.equal(0o700);
+  });
+
+  it('makes its own folder durable, too', async () => {
+    const probe = await open(dir, 'r');
+    const handles = Object.getPrototypeOf(probe) as { sync(this: { fd: number }): Promise<void> };
+    await probe.close();
+    const { sync } = handles;
+    const synced: string[] = [];
+    handles.sync = function () {
+      synced.push(readlinkSync(`/proc/self/fd/${this.fd}`));
+      return sync.call(this);
+    };
+    try {
+      await openBlobFiles(join(dir, 'blobs'));
+    } finally {
+      handles.sync = sync;
+    }
+    expect(synced).to.deep.equal([join(dir, 'blobs'), dir]);
   });
 
   it('removes at open what was never finished', async () => {

@@ -4,7 +4,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { hexEncode } from '../core/bytes.ts';
 import { type BlobStore, type BlobWriter, StoreError } from '../log/ports.ts';
 
@@ -21,6 +21,8 @@ export async function openBlobFiles(dir: string): Promise<BlobStore> {
     await rm(unfinished, { recursive: true, force: true });
     await mkdir(unfinished, { recursive: true, mode: 0o700 });
     await syncDirectory(dir);
+    // The folder itself may be new: a power cut would take it with all that is in it.
+    await syncDirectory(dirname(dir));
   });
   const folders = new Folders(dir);
   return {
