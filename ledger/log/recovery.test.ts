@@ -159,6 +159,12 @@ describe('two sequencers on one store', () => {
     expect(await asleep.fatal).to.have.property('code', 'state-inconsistent');
     await until(() => awake.log.published()?.checkpoint.size === 3);
     await Promise.all([awake.log.close(), asleep.log.close()]);
+    // What the loser had staged, under the name that the winner's bundle had before, keeps nobody from starting.
+    expect(disk.values.has('tiles!log!staging/3')).to.equal(true);
+    const next = await start(world, stores);
+    expect(disk.values.has('tiles!log!staging/3')).to.equal(false);
+    expect(await next.append()).to.equal(3);
+    await next.log.close();
     await expectSound(world, stores);
   });
 });

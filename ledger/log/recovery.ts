@@ -94,15 +94,18 @@ async function refuseForgottenTiles(tiles: TileStore): Promise<void> {
 }
 
 /** Applies the latest step when its staging bundle is still there; true when it was. */
-async function applyStaging(options: RecoveryOptions, { record }: Latest): Promise<boolean> {
-  const bytes = record.staging === undefined ? undefined : await options.tiles.get(record.staging);
-  if (bytes === undefined) return false;
+async function applyStaging({ tiles, onSequenced }: RecoveryOptions, { record }: Latest): Promise<boolean> {
+  const bytes = record.staging === undefined ? undefined : await tiles.get(record.staging);
+  if (record.staging === undefined || bytes === undefined) return false;
   const staged = parseStaged(bytes);
-  if (staged.note !== record.note)
-    throw new LogError('state-inconsistent', 'the staging bundle is that of another head');
-  await apply(options, staged);
+  if (staged.note !== record.note) {
+    // Put by a sequencer that then lost the swap. The name was free only because this head's own bundle had been applied and discarded.
+    await tiles.discard([record.staging]);
+    return false;
+  }
+  await apply({ tiles, onSequenced }, staged);
   // A crash here leaves the staging bundle: the next start applies it again, which changes nothing.
-  await options.tiles.discard(superseded(record.number, staged));
+  await tiles.discard(superseded(record.number, staged));
   return true;
 }
 
