@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
@@ -52,12 +52,13 @@ async function walk(open: Open, seed: number): Promise<void> {
     const back = world.clock.ms < latestMs;
     latestMs = Math.max(latestMs, world.clock.ms);
     const alarms = log.alarms();
-    const answer = Promise.resolve()
-      .then(() => log.append(world.entry()))
-      .catch((error: { code?: string }) => error.code);
+    let over = false;
+    const answer = tryAppend(log, world).finally(() => {
+      over = true;
+    });
     await Promise.resolve();
     if (midway) world.clock.ms += jump;
-    const over = await Promise.race([answer.then(() => true), until(() => log.alarms() > alarms).then(() => false)]);
+    await until(() => over || log.alarms() > alarms);
     if (back && over && typeof (await answer) === 'number')
       throw new Error(`step ${step}: taken in a time that has passed`);
     latestMs = Math.max(latestMs, world.clock.ms);
@@ -76,6 +77,15 @@ async function walk(open: Open, seed: number): Promise<void> {
   await log.close();
   expectForwards({ received: receivedTimes(world), sealed: await sealedTimes(stores.heads('log')), cosigned: [] });
   await expectSound(world, stores);
+}
+
+/** The index of an entry that is received now, or the code of its refusal. */
+async function tryAppend(log: DrivenLog, world: World): Promise<number | string | undefined> {
+  try {
+    return await log.append(world.entry());
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
 }
 
 function expectForwards({ received, sealed, cosigned }: Left): void {
@@ -165,7 +175,12 @@ async function bundle(): Promise<string> {
 async function play(program: string, { steps }: Scene): Promise<void> {
   const dir = await scratch('clock');
   const clock = join(dir, 'clock');
-  await writeFile(clock, `${steps[0]?.[0]}\n`);
+  // In one step: a reader that finds the file empty takes the true time.
+  const show = async (time: string): Promise<void> => {
+    await writeFile(`${clock}.new`, `${time}\n`);
+    await rename(`${clock}.new`, clock);
+  };
+  await show(steps[0]?.[0] ?? '+0');
   // Only the wall clock: Node ends itself when the monotonic one goes back.
   const faketime = { FAKETIME_TIMESTAMP_FILE: clock, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' };
   const env = { ...process.env, ...faketime, LD_PRELOAD: LIBRARY };
@@ -180,7 +195,7 @@ async function play(program: string, { steps }: Scene): Promise<void> {
   };
   try {
     for (const [i, [time, expected]] of steps.entries()) {
-      await writeFile(clock, `${time}\n`);
+      await show(time);
       child.stdin.write(`deposit ${i}\n`);
       const said = await answer();
       if (!said.startsWith(expected)) throw new Error(`at ${time}: ${said}`);
