@@ -11,6 +11,7 @@ export type StartCode =
   | 'port-in-use'
   | 'listen-failed'
   | 'data-locked'
+  | 'data-corrupt'
   | 'data-in-use'
   | 'data-incomplete'
   | 'input-missing'

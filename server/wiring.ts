@@ -44,7 +44,7 @@ export interface MirrorStores {
 /**
  * @param dir the platform's folder
  * @param fatal ends the process; called on the first failed write
- * @throws StartError data-locked; StoreError corrupt, failed
+ * @throws StartError data-locked, data-corrupt; StoreError failed
  */
 export async function openPlatformStores(dir: string, fatal: Fatal): Promise<PlatformStores> {
   const level = await openLevel(dir, fatal);
@@ -85,8 +85,14 @@ async function openLevel(dir: string, fatal: Fatal): Promise<LevelStore> {
   try {
     return await openLevelStore(join(dir, STORE_FOLDER), fatal);
   } catch (cause) {
-    if (cause instanceof StoreError && cause.code === 'locked') {
+    if (!(cause instanceof StoreError)) throw cause;
+    if (cause.code === 'locked') {
       throw new StartError('data-locked', `${dir} is in use by another process`, { cause });
+    }
+    if (cause.code === 'corrupt') {
+      throw new StartError('data-corrupt', `${cause.message}: nothing was signed or served, see OPERATIONS.md`, {
+        cause,
+      });
     }
     throw cause;
   }

@@ -142,5 +142,5 @@ function byNumber(a: string, b: string): number {
 }
 
 function damaged(location: string, name: string): StoreError {
-  return new StoreError('corrupt', `${join(location, name)} is not what was written: restore a backup, or refill`);
+  return new StoreError('corrupt', `${join(location, name)} is not what was written`);
 }

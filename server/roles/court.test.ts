@@ -1,5 +1,5 @@
 /** A court on its own folder: what it keeps between starts, what it refuses to start on, and the evidence it writes of a lying log. */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -125,6 +125,20 @@ describe('server/roles/court', () => {
     chmodSync(key, 0o644);
     expect(await refused()).equal('key-exposed');
     chmodSync(key, 0o600);
+    court = await openCourt(dir, context);
+  });
+
+  it('refuses to start on a store in which one bit has rotted', async () => {
+    await court?.close();
+    court = undefined;
+    const level = join(dir, 'store', 'level');
+    const file = join(level, readdirSync(level).find((name) => name.endsWith('.ldb')) ?? '');
+    const bytes = readFileSync(file);
+    const flip = (): void => writeFileSync(file, bytes.fill((bytes[20] ?? 0) ^ 1, 20, 21));
+    flip();
+    const refused = await openCourt(dir, context).catch((error) => error);
+    expect(refused.code).equal('data-corrupt');
+    flip();
     court = await openCourt(dir, context);
   });
 });
