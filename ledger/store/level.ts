@@ -3,16 +3,15 @@
 // first failed write and recovers on restart; every value carries our own SHA-256, checked on each read; at the start every file is
 // checked (level-files.ts), and that no acknowledged commit is missing (latest.ts). One process at a time: LevelDB's LOCK file.
 
-import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Level } from 'level';
-import { concat, decimal, equal, utf8Decode, utf8Encode } from '../core/bytes.ts';
-import { HASH_BYTES } from '../core/limits.ts';
+import { decimal, utf8Decode, utf8Encode } from '../core/bytes.ts';
 import { StoreError } from '../log/ports.ts';
 import { type Change, type Get, type KeyedStores, type KeyValue, keyedStores } from './key-value.ts';
 import { Latest } from './latest.ts';
 import { checkLevelFiles } from './level-files.ts';
+import { seal, unseal } from './seal.ts';
 
 export interface LevelStore extends KeyedStores {
   /** Ends after the writes in flight. */
@@ -249,21 +248,4 @@ class LevelKeyValue implements KeyValue {
     await this.#latest.note(number);
     this.#deferred = new Map();
   }
-}
-
-/** SHA-256(key || value) || value: a value under the wrong key is as wrong as a flipped bit. */
-function seal(key: string, value: Uint8Array): Uint8Array {
-  return concat(checksum(key, value), value);
-}
-
-function unseal(key: string, sealed: Uint8Array): Uint8Array {
-  const value = new Uint8Array(sealed.subarray(HASH_BYTES)); // a copy
-  if (!equal(sealed.subarray(0, HASH_BYTES), checksum(key, value))) {
-    throw new StoreError('corrupt', `the bytes under ${key} are not those that were written`);
-  }
-  return value;
-}
-
-function checksum(key: string, value: Uint8Array): Uint8Array {
-  return createHash('sha256').update(key, 'utf8').update(value).digest();
 }
