@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { type KeyedStores, keyedStores } from '../store/key-value.ts';
 import { MemoryDisk, memoryStores } from '../store/memory.ts';
 import { formatHeadRecord, parseHeadRecord } from './head-record.ts';
-import type { HeadStore, TileStore } from './ports.ts';
+import { type HeadStore, StoreError, type TileStore } from './ports.ts';
 import { expectSound, PREFIX, start, until, untilPublished, World } from './testing.ts';
 
 async function grown(size: number): Promise<{ world: World; disk: MemoryDisk }> {
@@ -88,6 +88,23 @@ describe('recovery', () => {
     expect(disk.values.has(staging)).to.equal(false);
     const fence = parseHeadRecord(disk.values.get('heads!log!0000000000000003') as Uint8Array);
     expect(fence.staging).to.equal(undefined);
+    await session.append();
+    await session.log.close();
+    await expectSound(world, memoryStores(disk));
+  });
+
+  it('discards it at the next start when the start that burned its number was cut short', async () => {
+    const { world, disk } = await grown(2);
+    const staging = 'tiles!log!staging/3';
+    disk.values.set(staging, new Uint8Array([1]));
+    const tiles = memoryStores(disk).tiles(PREFIX);
+    const discard = () => Promise.reject(new StoreError('failed', 'cut short'));
+    const cutShort = await start(world, memoryStores(disk), { tiles: { ...tiles, discard } }).catch((error) => error);
+    expect(cutShort).to.have.property('code', 'failed');
+    expect(disk.values.has('heads!log!0000000000000003')).to.equal(true);
+    expect(disk.values.has(staging)).to.equal(true);
+    const session = await start(world, memoryStores(disk));
+    expect(disk.values.has(staging)).to.equal(false);
     await session.append();
     await session.log.close();
     await expectSound(world, memoryStores(disk));

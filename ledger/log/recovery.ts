@@ -114,6 +114,8 @@ async function applyStaging({ tiles, onSequenced }: RecoveryOptions, { record }:
  * the head: whoever staged it may still be alive, and must lose the swap before its bundle disappears.
  */
 async function fenceLeftover(options: RecoveryOptions, latest: Latest): Promise<Latest> {
+  // The latest head may be such a fence itself, whose start came no further: no step can use what was staged under its number.
+  if (latest.record.staging === undefined) await options.tiles.discard([stagingName(latest.record.number)]);
   const number = latest.record.number + 1;
   if ((await options.tiles.get(stagingName(number))) === undefined) return latest;
   const previous = recordHash(latest.bytes);
@@ -122,7 +124,7 @@ async function fenceLeftover(options: RecoveryOptions, latest: Latest): Promise<
   if (!(await options.heads.create(number, bytes))) {
     throw new LogError('state-inconsistent', `another sequencer has created head ${number}`);
   }
-  // A crash here leaves the bundle under a number that no head refers to and no step can use: it is only space.
+  // A crash here leaves the bundle under the number of a fence: the next start discards it.
   await options.tiles.discard([stagingName(number)]);
   return { record, bytes, checkpoint: latest.checkpoint };
 }
