@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { utf8Encode } from '../core/bytes.ts';
 import { openCosignatures } from '../core/cosignature.ts';
 import { formatNote, parseNote, parseSignatureLines } from '../core/note.ts';
-import type { Cosigner, Http, SignedHead } from '../log/ports.ts';
+import { type Cosigner, type Http, type SignedHead, type StoreCode, StoreError } from '../log/ports.ts';
 import { memoryStores } from '../store/memory.ts';
 import { type ProtocolAnswer, textAnswer } from './answer.ts';
 import { witnessCosigner } from './client.ts';
@@ -71,6 +71,24 @@ describe('witness client', () => {
     const forgetful: string[] = [];
     await client(bench, courtHttp(bench, forgetful)).cosign(await bench.log.head(12), bench.log.source);
     expect(forgetful).to.deep.equal(['old 0', 'old 9']);
+  });
+
+  it('goes on when its note of the court’s size is damaged, and writes it anew; a store that fails ends the attempt', async () => {
+    const bench = await WitnessBench.open();
+    const index = memoryStores().index('log');
+    await client(bench, courtHttp(bench), index).cosign(await bench.log.head(5), bench.log.source);
+    const unreadable = (code: StoreCode) => ({
+      ...index,
+      get: () => Promise.reject(new StoreError(code, 'not what was written')),
+    });
+    const requests: string[] = [];
+    const http = courtHttp(bench, requests);
+    await client(bench, http, unreadable('corrupt')).cosign(await bench.log.head(7), bench.log.source);
+    expect(requests).to.deep.equal(['old 0', 'old 5']);
+    await client(bench, http, index).cosign(await bench.log.head(9), bench.log.source);
+    expect(requests.slice(2)).to.deep.equal(['old 7']);
+    const failing = client(bench, http, unreadable('failed')).cosign(await bench.log.head(12), bench.log.source);
+    expect(await failing.catch((error) => error)).to.be.instanceOf(StoreError);
   });
 
   it('starts over with a court that lost its memory', async () => {

@@ -8,7 +8,7 @@ import { openCosignatures } from '../core/cosignature.ts';
 import { LedgerError } from '../core/errors.ts';
 import { NOTE_BYTES_MAX } from '../core/limits.ts';
 import { formatSignatureLine, isSignedBy, parseNote, parseSignatureLines, type VerifierKey } from '../core/note.ts';
-import type { Http, IndexStore, LogSource, SignedHead } from '../log/ports.ts';
+import { type Http, type IndexStore, type LogSource, type SignedHead, StoreError } from '../log/ports.ts';
 import { formatAddCheckpoint, originHash } from './request.ts';
 
 /** Times out an exchange of a few kilobytes, ms. */
@@ -165,8 +165,12 @@ export class Gateway {
     return size;
   }
 
+  /** How far it was; 0 when that is not known. What cannot be read is as good as forgotten: its 409 tells, and is written over it. */
   async #lastSize(): Promise<number> {
-    const bytes = await this.#options.index.get(this.#key());
+    const bytes = await this.#options.index.get(this.#key()).catch((error) => {
+      if (error instanceof StoreError && error.code === 'corrupt') return undefined;
+      throw error;
+    });
     return decimal(utf8Decode(bytes ?? new Uint8Array(0)) ?? '') ?? 0;
   }
 
