@@ -37,6 +37,8 @@ export type LogEvent =
       readonly failures: number;
       readonly error: Error;
     }
+  /** Our own store did not give what a cosigner needs of the tree of this size: no fault of the cosigner's. A restart checks the store. */
+  | { readonly kind: 'store-failed'; readonly severity: 'alarm'; readonly size: number; readonly error: Error }
   | {
       readonly kind: 'published';
       readonly severity: 'info';

@@ -8,7 +8,7 @@ import type { Tile } from '../core/tile.ts';
 import type { TileReader } from '../core/tile-reader.ts';
 import type { TlogProof } from '../core/tlog-proof.ts';
 import { ClockGuard } from './clock-guard.ts';
-import { askMemory, compareMemory, type OwnTree } from './cosigner-memory.ts';
+import { asError, askMemory, compareMemory, type OwnTree } from './cosigner-memory.ts';
 import { LogError } from './errors.ts';
 import type { LogEvent } from './events.ts';
 import { FailStop } from './fail-stop.ts';
@@ -89,7 +89,10 @@ export class Log {
       return head === undefined ? undefined : { head, reader: reader.at(head.checkpoint) };
     };
     const published = await loadPublished(index, policy, logKey, own());
-    const source = (head: SignedHead) => reader.source(head.checkpoint);
+    const source = ({ checkpoint }: SignedHead) =>
+      reader.source(checkpoint, (thrown) => {
+        onEvent({ kind: 'store-failed', severity: 'alarm', size: checkpoint.size, error: asError(thrown) });
+      });
     const suspect = async (cosigner: Cosigner) => {
       const theirs = await askMemory(cosigner, logKey);
       if (theirs === undefined || theirs instanceof Error) return;

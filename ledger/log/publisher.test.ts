@@ -4,8 +4,8 @@ import { expect } from 'chai';
 import { openCosignatures } from '../core/cosignature.ts';
 import { parseNote } from '../core/note.ts';
 import { MemoryDisk, memoryStores } from '../store/memory.ts';
-import type { Cosigner } from './ports.ts';
-import { type Court, expectSound, type Session, start, until, untilPublished, World } from './testing.ts';
+import { type Cosigner, StoreError, type TileStore } from './ports.ts';
+import { type Court, expectSound, PREFIX, type Session, start, until, untilPublished, World } from './testing.ts';
 
 const court = (world: World, number: number) => world.courts[number - 1] as Court;
 
@@ -133,6 +133,29 @@ describe('publisher', () => {
     court(world, 1).restart();
     await session.append();
     await untilPublished(session, 2);
+    await session.log.close();
+    await expectSound(world, stores);
+  });
+
+  it('raises an alarm when its own store does not give what a cosigner needs, and asks the store again', async () => {
+    const world = new World({ courts: 1 });
+    const stores = memoryStores();
+    const tiles = stores.tiles(PREFIX);
+    let failing = false;
+    const get: TileStore['get'] = (name) => {
+      if (!failing) return tiles.get(name);
+      failing = false;
+      return Promise.reject(new StoreError('corrupt', 'not what was written'));
+    };
+    const session = await start(world, stores, { tiles: { ...tiles, get } });
+    await session.append();
+    await untilPublished(session, 1);
+    failing = true;
+    await session.append();
+    await untilPublished(session, 2);
+    const [alarm, ...more] = session.events.filter((event) => event.kind === 'store-failed');
+    expect(more).to.deep.equal([]);
+    expect(alarm).to.deep.include({ severity: 'alarm', size: 2 }).and.have.nested.property('error.code', 'corrupt');
     await session.log.close();
     await expectSound(world, stores);
   });

@@ -47,13 +47,21 @@ export class Reader {
     });
   }
 
-  /** What a cosigner's client may ask about this head. */
-  source(head: TreeHead): LogSource {
+  /**
+   * What a cosigner's client may ask about this head.
+   * @param onFailure told of what our own store did not give: the client's error blames the cosigner
+   */
+  source(head: TreeHead, onFailure: (error: unknown) => void): LogSource {
     const reader = this.at(head);
+    const told = <T>(reading: Promise<T>): Promise<T> =>
+      reading.catch((error) => {
+        onFailure(error);
+        throw error;
+      });
     return {
-      consistencyProof: (oldSize, newSize) => reader.consistencyProof(oldSize, newSize),
-      subtreeProof: (lo, hi, size) => reader.subtreeProof(lo, hi, size),
-      entries: (lo, hi) => reader.entries(lo, hi),
+      consistencyProof: (oldSize, newSize) => told(reader.consistencyProof(oldSize, newSize)),
+      subtreeProof: (lo, hi, size) => told(reader.subtreeProof(lo, hi, size)),
+      entries: (lo, hi) => told(reader.entries(lo, hi)),
     };
   }
 }
