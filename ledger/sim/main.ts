@@ -24,7 +24,7 @@ if (values.planted !== undefined && bug === undefined) {
   throw new Error(`no such invariant; there are: ${PLANTED.map(({ finds }) => finds).join(', ')}`);
 }
 
-const totals = { seeds: 0, steps: 0, entries: 0, crashes: 0, failures: [] as string[], traceHashes: [] as string[] };
+const totals = { seeds: 0, steps: 0, entries: 0, kills: 0, failures: [] as string[], traceHashes: [] as string[] };
 for (let seed = first; seed < first + count; seed++) {
   const outcome = await simulate(seed, { lines: count === 1, ...(bug && { variant: bug.variant }) });
   process.stdout.write(outcome.lines.join(''));
@@ -32,7 +32,7 @@ for (let seed = first; seed < first + count; seed++) {
   totals.seeds += 1;
   totals.steps += outcome.steps;
   totals.entries += outcome.entries;
-  totals.crashes += outcome.crashes;
+  totals.kills += outcome.kills;
   totals.traceHashes.push(outcome.traceHash);
   if (count === 1) console.log(`trace ${outcome.traceHash}`);
 }

@@ -11,7 +11,7 @@ export interface Totals {
   readonly seeds: number;
   readonly steps: number;
   readonly entries: number;
-  readonly crashes: number;
+  readonly kills: number;
   /** One line for each seed that broke an invariant. */
   readonly failures: readonly string[];
   /** Of each seed; in order as long as one process runs them. */
@@ -23,8 +23,15 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Seeds of one child process: enough to be worth its start, few enough that the last one does not make all others wait. */
 const SHARD = 100;
 
-/** Makes the bundle. @returns its path */
-async function bundle(): Promise<string> {
+let made: Promise<string> | undefined;
+
+/** Path of the bundle; made once in a process. */
+function bundle(): Promise<string> {
+  made ??= makeBundle();
+  return made;
+}
+
+async function makeBundle(): Promise<string> {
   const outfile = `${ROOT}node_modules/.cache/sim/${process.pid}.js`;
   await build({
     entryPoints: [`${ROOT}ledger/sim/main.ts`],
@@ -56,7 +63,7 @@ export async function runSeeds(first: number, count: number, planted?: string): 
     seeds: sum(({ seeds }) => seeds),
     steps: sum(({ steps }) => steps),
     entries: sum(({ entries }) => entries),
-    crashes: sum(({ crashes }) => crashes),
+    kills: sum(({ kills }) => kills),
     failures: done.flatMap(({ failures }) => failures),
     traceHashes: done.flatMap(({ traceHashes }) => traceHashes),
   };

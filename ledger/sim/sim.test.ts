@@ -31,12 +31,12 @@ const FOUND_AT: Readonly<Record<Invariant, number>> = {
 
 describe('simulation', () => {
   it('is clean for the first seeds, each a run of hundreds of operations', async () => {
-    const { seeds, steps, entries, crashes, failures } = await runSeeds(1, 20);
+    const { seeds, steps, entries, kills, failures } = await runSeeds(1, 20);
     expect(failures).to.deep.equal([]);
     expect(seeds).to.equal(20);
     expect(steps).to.be.above(100 * seeds);
     expect(entries).to.be.above(seeds);
-    expect(crashes).to.be.above(seeds);
+    expect(kills).to.be.above(seeds);
   });
 
   it('makes the same run of the same seed, with noble’s Ed25519 and with the quick one, and another of another', async () => {

@@ -24,7 +24,7 @@ export interface Outcome {
   /** Virtual operations: one disk effect, delivery, timer or act of the script each. */
   readonly steps: number;
   readonly entries: number;
-  readonly crashes: number;
+  readonly kills: number;
   /** SHA-256 of the trace. */
   readonly traceHash: string;
   /** The trace, when it was asked for. */
@@ -90,7 +90,7 @@ class Simulation {
   readonly #platform: PlatformNode;
   readonly #members: readonly (CourtNode | MirrorNode)[];
   #raging = true;
-  #crashes = 0;
+  #kills = 0;
 
   /** @param from goes on with a copy of what this one has left on its disks */
   constructor(
@@ -162,7 +162,7 @@ class Simulation {
       violation: violation === undefined ? undefined : { ...violation, step: steps },
       steps,
       entries: oracle.size,
-      crashes: this.#crashes,
+      kills: this.#kills,
       traceHash: timeline.traceHash(),
       lines,
     };
@@ -219,7 +219,7 @@ class Simulation {
   }
 
   #kill(): void {
-    this.#crashes += 1;
+    this.#kills += 1;
     const victim = this.#random.chance(0.4) ? this.#platform : this.#random.pick(this.#members);
     victim?.crash('killed');
   }
