@@ -12,6 +12,8 @@ import { memoryStores } from '../store/memory.ts';
 import { type ProtocolAnswer, textAnswer } from '../witness/answer.ts';
 import { CosignerError } from '../witness/gateway.ts';
 import { COURT_KEYS, inProcessHttp, WitnessBench } from '../witness/testing.ts';
+import { ByteReader } from './byte-reader.ts';
+import { readUploadHeader } from './package.ts';
 import { ARBITRATION_KEYS, courtClient, LOG, MirrorBench, mirrorClient, mirrorHttp, prefixed } from './testing.ts';
 
 /** Signature types of all verified cosignatures of a court and a mirror over the head of this size. */
@@ -143,6 +145,22 @@ describe('mirror client: lies and limits', () => {
     expect(await asks(always(info(202, '600\n0\n\n')))).to.equal('unavailable');
     expect(await asks(always(info(409, '600\n0\n\n')))).to.equal('unavailable');
     expect(await asks(always(info(409, '9000\n9000\n\n')))).to.equal('unavailable');
+  });
+
+  it('gives a ticket back with the next request', async () => {
+    const tickets: string[] = [];
+    const answers = [info(202, '600\n256\nYWJj\n'), info(202, '600\n512\nZGVm\n'), textAnswer(422, 'enough\n')];
+    const mirror = mirrorClient(
+      inProcessHttp({
+        'POST /mirror/add-checkpoint': async () => textAnswer(200, ''),
+        'POST /mirror/add-entries': async (body) => {
+          tickets.push(new TextDecoder().decode((await readUploadHeader(new ByteReader(body))).ticket));
+          return answers[tickets.length - 1] as ProtocolAnswer;
+        },
+      }),
+    );
+    expect(await asks(mirror)).to.equal('refused');
+    expect(tickets).to.deep.equal(['', 'abc', 'def']);
   });
 
   it('refuses answers that are not of the protocol', async () => {
