@@ -34,8 +34,10 @@ export interface MemberConfig {
   readonly keyName: string;
   readonly name: string;
   readonly nameEn: string;
-  /** Submission and monitoring prefix: `http://host:port/witness` of a court, `…/mirror` of an arbitration body. */
+  /** Submission prefix: `http://host:port/witness` of a court, `…/mirror` of an arbitration body. */
   readonly url: string;
+  /** Monitoring prefix, of a member whose program has another one; `url` when absent. */
+  readonly monitoringUrl?: string;
 }
 
 export interface PlatformConfig {
@@ -124,14 +126,10 @@ function objectOf(required: Record<string, object>, optional: Record<string, obj
   return { type: 'object', additionalProperties: false, required: Object.keys(required), properties };
 }
 
-const member = objectOf({
-  member: text,
-  kind: { enum: ['court', 'arbitration'] },
-  keyName: text,
-  name: text,
-  nameEn: text,
-  url,
-});
+const member = objectOf(
+  { member: text, kind: { enum: ['court', 'arbitration'] }, keyName: text, name: text, nameEn: text, url },
+  { monitoringUrl: url },
+);
 
 const platformSchema = objectOf({
   v: { const: 1 },

@@ -167,6 +167,17 @@ describe('witness client', () => {
     }
   });
 
+  it('asks for the monitoring checkpoint where it is said to be', async () => {
+    const bench = await WitnessBench.open();
+    await bench.follow(0, 5);
+    const http = inProcessHttp({ [`GET /elsewhere/${originHash(ORIGIN)}/checkpoint`]: () => bench.monitor() });
+    const addresses = { url: 'http://court-1.test/witness', monitoringUrl: 'http://monitor.test/elsewhere' };
+    const logKey = bench.log.signer.key;
+    const index = memoryStores().index('log');
+    const court = witnessCosigner({ name: 'court-1', ...addresses, keys: COURT_KEYS, logKey, http, index });
+    expect(await court.latest()).to.equal(bodyText(await bench.monitor()));
+  });
+
   it('reads the monitoring checkpoint, verified, and tells never seen from unreachable', async () => {
     const bench = await WitnessBench.open();
     const court = client(bench, courtHttp(bench));

@@ -21,8 +21,10 @@ const ADD_CHECKPOINT_ATTEMPTS = 3;
 export interface GatewayOptions {
   /** The policy member, such as `court-1`. */
   readonly name: string;
-  /** Submission and monitoring prefix, without a final slash. */
+  /** Submission prefix, without a final slash. */
   readonly url: string;
+  /** Monitoring prefix, without a final slash; `url` when not given. SPEC tlog-witness: it "MAY use the same value for both". */
+  readonly monitoringUrl?: string;
   /** The cosigner's keys, types 0x04 and 0x06. */
   readonly keys: readonly VerifierKey[];
   readonly logKey: VerifierKey;
@@ -103,10 +105,10 @@ export class Gateway {
    * @throws CosignerError, or an error of the Http port
    */
   async latest(): Promise<string | undefined> {
-    const { http, keys, logKey, url } = this.#options;
+    const { http, keys, logKey, url, monitoringUrl = url } = this.#options;
     const answer = await http({
       method: 'GET',
-      url: `${url}/${originHash(logKey.name)}/checkpoint`,
+      url: `${monitoringUrl}/${originHash(logKey.name)}/checkpoint`,
       timeoutMs: EXCHANGE_TIMEOUT_MS,
       responseBytesMax: NOTE_BYTES_MAX,
     });

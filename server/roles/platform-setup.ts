@@ -82,10 +82,10 @@ export function cosignersOf(
   http: Http,
   index: IndexStore,
 ): Cosigner[] {
-  return members.map(({ member, kind, url }) => {
+  return members.map(({ member, kind, url, monitoringUrl = url }) => {
     const keys = witnessesUnder(policy, member).map(({ key }) => key);
     if (keys.length === 0) throw new StartError('config-malformed', `the policy has no member ${member}`);
-    const options = { name: member, url, keys, logKey, http, index };
+    const options = { name: member, url, monitoringUrl, keys, logKey, http, index };
     return kind === 'court' ? witnessCosigner(options) : mirrorCosigner(options);
   });
 }

@@ -38,9 +38,9 @@ export function peersOf(dir: string, { peers = [] }: CourtConfig | MirrorConfig)
 
 /** Whom the platform watches: its members, with the keys that the policy has for them. */
 export function membersAsPeers({ members }: PlatformConfig, { policy, logKey }: PlatformTrust): Peer[] {
-  return members.map(({ member, url }) => ({
+  return members.map(({ member, url, monitoringUrl = url }) => ({
     name: member,
-    url: `${url}/${originHash(logKey.name)}`,
+    url: `${monitoringUrl}/${originHash(logKey.name)}`,
     keys: witnessesUnder(policy, member).map(({ key }) => key),
   }));
 }
