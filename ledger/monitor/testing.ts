@@ -1,15 +1,20 @@
 // Test support: nodes that show checkpoints and tiles, without sockets. What they show may be a lie; who reads it is the real monitor.
 
 import { formatBundle } from '../core/bundle.ts';
-import { concat, utf8Encode } from '../core/bytes.ts';
+import { concat, hexEncode, utf8Encode } from '../core/bytes.ts';
 import { cosign } from '../core/cosignature.ts';
+import type { DepositEntry } from '../core/entry.ts';
+import { sha256 } from '../core/hash.ts';
 import { TILE_WIDTH } from '../core/limits.ts';
-import { formatNote, parseNote } from '../core/note.ts';
-import type { Signer } from '../core/signature.ts';
+import { formatNote, formatVkey, parseNote } from '../core/note.ts';
+import type { OmissionTrust } from '../core/omission-report.ts';
+import { parsePolicy } from '../core/policy.ts';
+import { formatReceiptText, receiptKeyName } from '../core/receipt.ts';
+import { type Signer, signNote } from '../core/signature.ts';
 import { parseTilePath } from '../core/tile.ts';
 import type { FetchTile } from '../core/tile-reader.ts';
 import type { Http } from '../log/ports.ts';
-import { type TestLog, testClock, testCosigner } from '../witness/testing.ts';
+import { ORIGIN, type TestLog, testClock, testCosigner, testSigner } from '../witness/testing.ts';
 import type { MonitorEvent } from './events.ts';
 import { Monitor } from './watch.ts';
 
@@ -104,3 +109,36 @@ export class MonitorBench {
     return this.events.slice(before);
   }
 }
+
+/** The key of the test log's receipts. */
+export const RECEIPT_SIGNER = testSigner(receiptKeyName(ORIGIN), 0x01);
+
+/** The entry of a deposit received at this time, ms since the epoch. */
+export function depositEntry(number: number, receivedMs: number): DepositEntry {
+  const id = `01900000-0000-7000-8000-${String(number).padStart(12, '0')}`;
+  const commitment = hexEncode(sha256(utf8Encode(String(number))));
+  return { kind: 'deposit', v: 1, id, received: new Date(receivedMs).toISOString(), commitment };
+}
+
+/** A receipt as the platform gives it. */
+export async function receiptOf(entry: DepositEntry, deadlineMs: number, signer = RECEIPT_SIGNER): Promise<string> {
+  const text = formatReceiptText({ entry, deadline: new Date(deadlineMs).toISOString() });
+  return formatNote({ text, signatures: [await signNote(text, signer)] });
+}
+
+/** Three courts of which two are needed, with their signers. */
+export const RECEIPT_COURTS = ['court-1', 'court-2', 'court-3'].map((name) => testSigner(`${name}.test.example`, 0x04));
+
+/** Believes the test log, those courts, and that receipt key. */
+export const RECEIPT_TRUST: OmissionTrust = {
+  policy: parsePolicy(
+    [
+      `log ${formatVkey(testSigner(ORIGIN, 0x01).key)}`,
+      ...RECEIPT_COURTS.map(({ key }, i) => `witness court-${i + 1} ${formatVkey(key)}`),
+      'group courts 2 court-1 court-2 court-3',
+      'quorum courts',
+      '',
+    ].join('\n'),
+  ),
+  receiptKeys: [RECEIPT_SIGNER.key],
+};

@@ -89,6 +89,14 @@ describe('monitor: a fork', () => {
     expect(proven(await network.poll())).to.deep.equal([[301, 600]]);
   });
 
+  it('that we are led into ourselves is found too, although what the others show has agreed with us before', async () => {
+    const network = await bench(300);
+    await network.node('court-1').show(LOG, 600);
+    expect(await network.poll()).to.deep.equal([]);
+    network.own = await cosignedNote(LATE_FORK, 301, []);
+    expect(proven(await network.poll())).to.deep.equal([[301, 600]]);
+  });
+
   it('larger than all that we know is an open question, settled once the log has grown past it', async () => {
     const network = await bench(300);
     await network.node('court-1').show(FORK, 301);

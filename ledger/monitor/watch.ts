@@ -51,7 +51,7 @@ class Watched {
   readonly peer: Peer;
   /** By checkpoint text. */
   readonly questions = new Map<string, Question>();
-  /** The checkpoint last found to agree with ours. */
+  /** The last agreement: its checkpoint, and ours too when ours was the smaller one, for ours may still grow another way. */
   agreed = '';
   /** The checkpoint last told of as not continued, and of how many we have known. */
   subject = '';
@@ -65,7 +65,7 @@ class Watched {
 
   ask(head: SignedHead, sinceMs: number): void {
     const text = formatCheckpoint(head.checkpoint);
-    if (text === this.agreed || this.questions.has(text) || this.questions.size >= QUESTIONS_MAX) return;
+    if (this.questions.has(text) || this.questions.size >= QUESTIONS_MAX) return;
     this.questions.set(text, { head, sinceMs, told: false });
   }
 }
@@ -143,16 +143,22 @@ export class Monitor {
     const note = await log.own();
     if (note === undefined) return;
     const own = openShown(note, [], log.keys).head;
+    const ours = formatCheckpoint(own.checkpoint);
     for (const watched of [...this.#peers, this.#submitted]) {
       for (const [text, question] of watched.questions) {
         if (question.head.checkpoint.origin !== log.origin) continue;
+        const agreement = text + (question.head.checkpoint.size > own.checkpoint.size ? ours : '');
+        if (agreement === watched.agreed) {
+          watched.questions.delete(text);
+          continue;
+        }
         const comparison = await compare(own, question.head, this.#sources(log), log.keys);
         if (comparison.outcome === 'open') {
           this.#stillOpen(watched, question, comparison.reason);
           continue;
         }
         watched.questions.delete(text);
-        if (comparison.outcome === 'consistent') watched.agreed = text;
+        if (comparison.outcome === 'consistent') watched.agreed = agreement;
         else this.#found(watched, comparison);
       }
     }

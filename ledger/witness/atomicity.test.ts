@@ -5,66 +5,15 @@ import { expect } from 'chai';
 import { utf8Encode } from '../core/bytes.ts';
 import { openCosignatures } from '../core/cosignature.ts';
 import { parseNote, parseSignatureLines } from '../core/note.ts';
-import type { HeadStore } from '../log/ports.ts';
 import type { KeyedStores } from '../store/key-value.ts';
 import { FaultPlan, MemoryDisk, memoryStores } from '../store/memory.ts';
 import { originHash } from './request.ts';
 import { Queue } from './state.ts';
-import { bodyText, COURT, COURT_KEYS, ORIGIN, WitnessBench } from './testing.ts';
+import { bodyText, COURT, COURT_KEYS, goesBack, headSizes, ORIGIN, WitnessBench } from './testing.ts';
 
 const ED25519_ONLY = COURT.slice(0, 1);
 
-/** The stores of a court whose head store forgot to compare: whoever comes second writes on top. The control. */
-function withoutCompareAndSwap(stores: KeyedStores): KeyedStores {
-  return { ...stores, heads: (prefix) => overwriting(stores.heads(prefix)) };
-}
-
-function overwriting(heads: HeadStore): HeadStore {
-  return {
-    ...heads,
-    async create(number, bytes) {
-      for (let next = number; ; next++) if (await heads.create(next, bytes)) return true;
-    },
-  };
-}
-
-/** The sizes of all heads, in order. */
-async function sizes(stores: KeyedStores): Promise<number[]> {
-  const heads = stores.heads(originHash(ORIGIN));
-  const count = ((await heads.latest())?.number ?? -1) + 1;
-  const found = await Promise.all(Array.from({ length: count }, (_, number) => heads.get(number)));
-  return found.map((bytes) => Number(new TextDecoder().decode(bytes).split('\n')[2]));
-}
-
-const goesBack = (found: readonly number[]): boolean => found.some((size, i) => size < (found[i - 1] ?? 0));
-
-/** N and N + K, from the same old size, at the same time, to two processes on one head store. @returns rounds that went back */
-async function race(rounds: number, wrap: (stores: KeyedStores) => KeyedStores): Promise<number> {
-  let rollbacks = 0;
-  for (let round = 0; round < rounds; round++) {
-    const bench = await WitnessBench.open(wrap(memoryStores()), ED25519_ONLY);
-    const other = await bench.another(ED25519_ONLY);
-    const size = 2 + (round % 30);
-    const requests = [await bench.log.request(0, size + 7), await bench.log.request(0, size)] as const;
-    const [first, second] = round % 2 === 0 ? [bench.witness, other] : [other, bench.witness];
-    const answers = await Promise.all([first.addCheckpoint(requests[0]), second.addCheckpoint(requests[1])]);
-    const accepted = answers.filter(({ status }) => status === 200).length;
-    const found = await sizes(bench.stores);
-    if (goesBack(found)) rollbacks++;
-    else expect([accepted, found.length]).to.deep.equal([1, 1]);
-  }
-  return rollbacks;
-}
-
 describe('witness: atomicity', () => {
-  it('200 concurrent pairs (N, N + K) on two processes: none goes back, one of each is answered 409', async () => {
-    expect(await race(200, (stores) => stores)).to.equal(0);
-  });
-
-  it('control: without compare-and-swap of the head, pairs go back', async () => {
-    expect(await race(20, withoutCompareAndSwap)).to.be.greaterThan(0);
-  });
-
   it('100 requests at once in one process: the heads only grow, every 200 is among them', async () => {
     const bench = await WitnessBench.open(memoryStores(), ED25519_ONLY);
     const requests = await Promise.all(
@@ -73,7 +22,7 @@ describe('witness: atomicity', () => {
     const first = await bench.follow(0, 14);
     const answers = await Promise.all(requests.map((request) => bench.witness.addCheckpoint(request)));
     const accepted = answers.filter(({ status }) => status === 200).length;
-    const found = await sizes(bench.stores);
+    const found = await headSizes(bench.stores);
     expect([first.status, goesBack(found)]).to.deep.equal([200, false]);
     expect(accepted)
       .to.be.at.least(found.length - 1)
@@ -128,14 +77,14 @@ describe('witness: a crash at every effect', () => {
           .catch((error: Error) => error);
         expect(crash, `effect ${at}`).to.be.instanceOf(Error);
         const bench = await WitnessBench.open(memoryStores(disk), ED25519_ONLY);
-        const found = await sizes(bench.stores);
+        const found = await headSizes(bench.stores);
         // Persisted before answered, and signed again at the latest now.
         for (const size of answered) expect(found).to.include(size);
         expect(await monitored(bench)).to.equal(found.at(-1) ?? 0);
         bench.clock.ms += 10_000;
         const answer = await bench.follow(found.at(-1) ?? 0, 12);
         expect(answer.status, bodyText(answer)).to.equal(200);
-        expect(goesBack(await sizes(bench.stores))).to.equal(false);
+        expect(goesBack(await headSizes(bench.stores))).to.equal(false);
       }
     }
   });
@@ -150,7 +99,7 @@ describe('witness: a crash at every effect', () => {
     };
     const bench = await WitnessBench.open(pretending, ED25519_ONLY);
     expect((await bench.follow(0, 5)).status).to.equal(200);
-    expect(await sizes(memoryStores(disk))).not.to.include(5);
+    expect(await headSizes(memoryStores(disk))).not.to.include(5);
   });
 
   it('signs with both keys what a crash left unsigned', async () => {

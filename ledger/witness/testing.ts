@@ -227,3 +227,16 @@ export class WitnessBench {
     return this.events.filter(({ kind }) => kind === 'inconsistent');
   }
 }
+
+/** The sizes of all heads of a court, in order. */
+export async function headSizes(stores: KeyedStores): Promise<number[]> {
+  const heads = stores.heads(originHash(ORIGIN));
+  const count = ((await heads.latest())?.number ?? -1) + 1;
+  const found = await Promise.all(Array.from({ length: count }, (_, number) => heads.get(number)));
+  return found.map((bytes) => Number(new TextDecoder().decode(bytes).split('\n')[2]));
+}
+
+/** Whether any head is smaller than the one before it. */
+export function goesBack(sizes: readonly number[]): boolean {
+  return sizes.some((size, i) => size < (sizes[i - 1] ?? 0));
+}
