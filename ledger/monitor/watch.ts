@@ -4,8 +4,9 @@
 // Only what a log has signed is ever held against it, and only what tiles have shown. A comparison that nobody's tiles settle stays an open
 // question and is tried again at every poll. Nothing here stops, delays or changes what the node itself does.
 
-import { formatCheckpoint } from '../core/checkpoint.ts';
-import type { VerifierKey } from '../core/note.ts';
+import { utf8Decode } from '../core/bytes.ts';
+import { formatCheckpoint, openCheckpoint } from '../core/checkpoint.ts';
+import { parseNote, type VerifierKey } from '../core/note.ts';
 import type { FetchTile } from '../core/tile-reader.ts';
 import type { Clock, Http, SignedHead } from '../log/ports.ts';
 import { type Comparison, compare } from './compare.ts';
@@ -142,7 +143,7 @@ export class Monitor {
   async #compareWithOwn(log: WatchedLog): Promise<void> {
     const note = await log.own();
     if (note === undefined) return;
-    const own = openShown(note, [], log.keys).head;
+    const own = { note: utf8Decode(note) ?? '', checkpoint: openCheckpoint(parseNote(note), log.keys) };
     const ours = formatCheckpoint(own.checkpoint);
     for (const watched of [...this.#peers, this.#submitted]) {
       for (const [text, question] of watched.questions) {
