@@ -40,6 +40,18 @@ export interface MemberConfig {
   readonly monitoringUrl?: string;
 }
 
+/** A member's token, and the labels of the keys in it; those without a label are files. ML-DSA-44 is always a file. */
+export interface HsmConfig {
+  /** The maker's PKCS#11 library, an absolute path. */
+  readonly module: string;
+  /** Label of the token. */
+  readonly token: string;
+  readonly keys: { readonly [key in (typeof HSM_KEYS)[number]]?: string };
+}
+
+/** Keys that may be in a token, by their names in KEY_FILES. */
+const HSM_KEYS = ['log', 'receipt', 'pdf', 'ed25519', 'tsa'] as const;
+
 export interface PlatformConfig {
   readonly v: 1;
   readonly role: 'platform';
@@ -57,6 +69,7 @@ export interface PlatformConfig {
   readonly members: readonly MemberConfig[];
   /** RFC 3161 services, in the order they are asked. */
   readonly timestampUrls: readonly string[];
+  readonly hsm?: HsmConfig;
 }
 
 interface CosignerConfig {
@@ -69,6 +82,9 @@ interface CosignerConfig {
   readonly displayNameEn: string;
   /** The logs it accepts checkpoints of, each with the vkeys it trusts for that origin. */
   readonly logs: readonly { readonly origin: string; readonly vkeys: readonly string[] }[];
+  /** The vkeys by which the others know this member; a key that is none of them is refused. */
+  readonly vkeys?: readonly string[];
+  readonly hsm?: HsmConfig;
   /** Whom it watches; nobody when not given, as in folders made before there was watching. */
   readonly peers?: readonly PeerConfig[];
 }
@@ -126,21 +142,30 @@ function objectOf(required: Record<string, object>, optional: Record<string, obj
   return { type: 'object', additionalProperties: false, required: Object.keys(required), properties };
 }
 
+const hsm = objectOf({
+  module: { type: 'string', pattern: '^/', maxLength: 4000 },
+  token: { type: 'string', minLength: 1, maxLength: 32 },
+  keys: objectOf({}, Object.fromEntries(HSM_KEYS.map((key) => [key, text]))),
+});
+
 const member = objectOf(
   { member: text, kind: { enum: ['court', 'arbitration'] }, keyName: text, name: text, nameEn: text, url },
   { monitoringUrl: url },
 );
 
-const platformSchema = objectOf({
-  v: { const: 1 },
-  role: { const: 'platform' },
-  name: text,
-  listen,
-  consortium: text,
-  platform: objectOf({ name: text, nameEn: text, statement: text, statementEn: text }),
-  members: { type: 'array', items: member, maxItems: 256 },
-  timestampUrls: { type: 'array', items: url, minItems: 1, maxItems: 256 },
-});
+const platformSchema = objectOf(
+  {
+    v: { const: 1 },
+    role: { const: 'platform' },
+    name: text,
+    listen,
+    consortium: text,
+    platform: objectOf({ name: text, nameEn: text, statement: text, statementEn: text }),
+    members: { type: 'array', items: member, maxItems: 256 },
+    timestampUrls: { type: 'array', items: url, minItems: 1, maxItems: 256 },
+  },
+  { hsm },
+);
 
 function cosignerSchema(role: 'court' | 'mirror'): object {
   const log = objectOf({ origin: text, vkeys: { type: 'array', items: text, minItems: 1, maxItems: 16 } });
@@ -155,7 +180,8 @@ function cosignerSchema(role: 'court' | 'mirror'): object {
     displayNameEn: text,
     logs: { type: 'array', items: log, minItems: 1, maxItems: 256 },
   };
-  return objectOf(fields, { peers: { type: 'array', items: peer, maxItems: 256 } });
+  const vkeys = { type: 'array', items: text, minItems: 1, maxItems: 16 };
+  return objectOf(fields, { peers: { type: 'array', items: peer, maxItems: 256 }, vkeys, hsm });
 }
 
 const SCHEMAS: Record<Role, object> = {

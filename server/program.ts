@@ -5,9 +5,10 @@
  * Not here: what the commands do.
  */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Context, countOf, type Terminal } from './commands/context.ts';
 import type { HammerCommand } from './commands/hammer.ts';
+import { keyCommands } from './commands/key-commands.ts';
 import { reportCommands } from './commands/report-commands.ts';
 import type { NewParty } from './commands/token.ts';
 
@@ -55,10 +56,11 @@ function createProgram(terminal: Terminal, exit: (code: number) => void): Comman
     .exitOverride();
   const context: Context = { ...terminal, exit, port: portFromEnvironment(program, terminal.env['PROBATA_PORT']) };
   consortiumCommands(program, context);
-  roleCommands(program);
+  roleCommands(program, context);
   litigantCommands(program, context);
   operatorCommands(program, context);
   reportCommands(program, context);
+  keyCommands(program, context);
   tokenCommands(program.command('token').description('tokens of those who may deposit at a platform'), context);
   return program;
 }
@@ -71,7 +73,7 @@ function consortiumCommands(root: Command, { env, port, err, exit }: Context): v
     .option('--port <n>', 'platform; the members take the ports after it (PROBATA_PORT)', portOf, port)
     .action(async (options: { data: string; port: number }) => {
       const { startConsortium } = await import('./roles/consortium.ts');
-      exit(await startConsortium(options));
+      exit(await startConsortium({ ...options, env }));
     });
   root
     .command('init')
@@ -82,8 +84,13 @@ function consortiumCommands(root: Command, { env, port, err, exit }: Context): v
     .option('--mirrors <n>', 'how many arbitration mirrors', countOf(1, 10), 2)
     .option('--name <name>', 'name of the consortium, part of every key name', nameOf, 'demo')
     .action(async (options: { data: string; port: number; courts: number; mirrors: number; name: string }) => {
-      const { initConsortium } = await import('./roles/init.ts');
-      const outcome = await initConsortium({ ...options, nowMs: Date.now() });
+      const [{ initConsortium }, { openPassphrase }, { PASSPHRASE }] = await Promise.all([
+        import('./roles/init.ts'),
+        import('./keys/keyring.ts'),
+        import('./keys/secrets.ts'),
+      ]);
+      const passphrase = openPassphrase(env, PASSPHRASE);
+      const outcome = await initConsortium({ ...options, nowMs: Date.now(), passphrase });
       err(
         outcome === 'made'
           ? `made a consortium in ${options.data}`
@@ -92,7 +99,7 @@ function consortiumCommands(root: Command, { env, port, err, exit }: Context): v
     });
 }
 
-function roleCommands(root: Command): void {
+function roleCommands(root: Command, { env }: Context): void {
   root
     .command('platform')
     .argument('<dir>', 'its folder, data/platform')
@@ -102,7 +109,7 @@ function roleCommands(root: Command): void {
         import('./roles/process.ts'),
         import('./roles/platform.ts'),
       ]);
-      await runRole(dir, openPlatform);
+      await runRole(dir, openPlatform, env);
     });
   root
     .command('court')
@@ -113,7 +120,7 @@ function roleCommands(root: Command): void {
         import('./roles/process.ts'),
         import('./roles/court.ts'),
       ]);
-      await runRole(dir, openCourt);
+      await runRole(dir, openCourt, env);
     });
   root
     .command('mirror')
@@ -124,7 +131,7 @@ function roleCommands(root: Command): void {
         import('./roles/process.ts'),
         import('./roles/mirror.ts'),
       ]);
-      await runRole(dir, openMirror);
+      await runRole(dir, openMirror, env);
     });
 }
 
@@ -181,18 +188,6 @@ function operatorCommands(root: Command, context: Context): void {
     .action(async (options: HammerCommand) => {
       const { runHammer } = await import('./commands/hammer.ts');
       context.exit(await runHammer(options, context));
-    });
-  root
-    .command('keygen')
-    .description('make one key and print the vkey that others must know')
-    .addOption(
-      new Option('--type <type>', 'what it signs').choices(['log', 'ed25519', 'ml-dsa-44']).makeOptionMandatory(),
-    )
-    .requiredOption('--name <name>', 'key name: the log’s origin, or the cosigner’s name')
-    .requiredOption('--out <file>', 'file for the private key; must not exist')
-    .action(async (options: { type: string; name: string; out: string }) => {
-      const { keygen } = await import('./commands/keygen.ts');
-      context.out(keygen(options));
     });
 }
 

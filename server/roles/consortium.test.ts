@@ -52,7 +52,7 @@ describe('server/roles/consortium', () => {
   });
 
   async function refusal(): Promise<unknown> {
-    return startConsortium({ data, port }).then(
+    return startConsortium({ env: {}, data, port }).then(
       () => 'started',
       (error) => error,
     );

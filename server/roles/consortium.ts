@@ -11,6 +11,8 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { openHttpClient } from '../http/client.ts';
+import { type Env, keySecrets, PASSPHRASE } from '../keys/secrets.ts';
+import { openPassphrase } from '../keys.ts';
 import { renderLine } from '../logging.ts';
 import { livePid, pidPath } from '../pid.ts';
 import { StartError } from '../start-error.ts';
@@ -40,14 +42,15 @@ interface Watched {
 
 /**
  * Runs a consortium until SIGTERM or SIGINT.
- * @param options data folder and the platform's port
+ * @param options data folder, the platform's port, and where the passphrase and the PIN come from
  * @returns the exit code: 0 when it was told to stop, 1 when the platform ended before it was ready
  * @throws StartError when it cannot start: a port in use, the data folder in use or incomplete
  */
-export async function startConsortium(options: { data: string; port: number }): Promise<number> {
+export async function startConsortium(options: { data: string; port: number; env: Env }): Promise<number> {
   const data = resolve(options.data);
   const say = (name: string, text: string): void => void process.stderr.write(`${name.padEnd(14)} ${text}\n`);
-  if ((await initConsortium({ data, port: options.port, ...DEMO, nowMs: Date.now() })) === 'made')
+  const passphrase = openPassphrase(options.env, PASSPHRASE);
+  if ((await initConsortium({ data, port: options.port, ...DEMO, nowMs: Date.now(), passphrase })) === 'made')
     say('start', `made a consortium in ${data}`);
   const places = placesOf(data, options.port);
   refuseWhenRunning(places);
@@ -58,7 +61,7 @@ export async function startConsortium(options: { data: string; port: number }): 
   // Also when every process has died: they may be started again by hand, and we are asked to stop.
   const alive = setInterval(() => {}, ALIVE_MS);
   const signal = stopSignal(state);
-  const watched = places.map((place) => watch(place, say, state));
+  const watched = places.map((place) => watch(place, options.env, say, state));
   const platform = watched[0];
   if (platform === undefined) throw new Error('invariant: the platform has a place');
   const url = `http://${LOOPBACK}:${options.port}`;
@@ -114,14 +117,20 @@ function refuseWhenTaken(place: Place): Promise<void> {
   });
 }
 
-function watch(place: Place, say: (name: string, text: string) => void, state: { stopping: boolean }): Watched {
+function watch(
+  place: Place,
+  secrets: Env,
+  say: (name: string, text: string) => void,
+  state: { stopping: boolean },
+): Watched {
   const program = process.argv[1];
   if (program === undefined) throw new Error('invariant: this process runs a program');
   const child = spawn(process.execPath, [...process.execArgv, program, place.role, place.dir], {
     // A group of its own: Ctrl-C reaches this process only, which then stops the others in order.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, [SUPERVISED]: '1' },
+    // Our own environment has no secrets any more; a role needs them to open its keys.
+    env: { ...process.env, ...keySecrets(secrets), [SUPERVISED]: '1' },
   });
   lines(child.stdout, (line) => say(place.name, renderLine(line)));
   lines(child.stderr, (line) => say(place.name, line));

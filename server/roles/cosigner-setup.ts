@@ -1,15 +1,14 @@
 /**
  * What opening a court and opening a mirror have in common: keys, the logs it trusts, and the service around its app.
  */
-import { join } from 'node:path';
 import type Koa from 'koa';
 import { parseVkey, type VerifierKey } from '../../ledger/core/note.ts';
 import type { Signer } from '../../ledger/core/signature.ts';
 import type { Monitor } from '../../ledger/monitor/watch.ts';
-import { type CourtConfig, KEY_FILES, type MirrorConfig } from '../config.ts';
+import type { CourtConfig, MirrorConfig } from '../config.ts';
 import type { HttpClient } from '../http/client.ts';
 import { listen } from '../http/server.ts';
-import { readSigner } from '../keys.ts';
+import type { Keyring } from '../keys.ts';
 import { StartError } from '../start-error.ts';
 import type { RunningRole } from './process.ts';
 
@@ -17,13 +16,11 @@ type CosignerConfig = CourtConfig | MirrorConfig;
 
 /**
  * The member's two cosignature keys.
- * @throws StartError `key-*`
+ * @throws StartError `key-*`, `passphrase-*`, `config-malformed`
  */
-export function cosignerSigners(dir: string, { keyName }: CosignerConfig): Signer[] {
-  return [
-    readSigner(join(dir, KEY_FILES.ed25519), keyName, 0x04),
-    readSigner(join(dir, KEY_FILES.mlDsa44), keyName, 0x06),
-  ];
+export function cosignerSigners(dir: string, keyring: Keyring, { keyName, vkeys }: CosignerConfig): Signer[] {
+  const expected = vkeys?.map((vkey) => readVkey(dir, vkey));
+  return [keyring.signer('ed25519', keyName, 0x04, expected), keyring.signer('mlDsa44', keyName, 0x06, expected)];
 }
 
 /**

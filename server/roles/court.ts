@@ -1,16 +1,15 @@
 /**
  * A court: tlog-witness and an RFC 3161 authority over one folder.
  */
-import { sign } from 'node:crypto';
 import { join } from 'node:path';
-import { parseCertificate } from '../../certs/core/x509.ts';
+import { parseCertificate, type X509 } from '../../certs/core/x509.ts';
 import { Tsa } from '../../certs/issue/tsa.ts';
 import { Witness } from '../../ledger/witness/service.ts';
 import { openAlarms } from '../alarms.ts';
 import { KEY_FILES, readConfig } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
 import { courtApp } from '../http/court-routes.ts';
-import { readChain, readP256Key } from '../keys.ts';
+import { Keyring, readChain } from '../keys.ts';
 import { Metrics } from '../metrics.ts';
 import { openCourtStores } from '../wiring.ts';
 import { cosignerEvents } from './cosigner-events.ts';
@@ -24,9 +23,10 @@ export const openCourt: OpenRole = async (dir, context) => {
   const config = readConfig(dir, 'court');
   const metrics = new Metrics();
   const log = metrics.counting(context.log);
-  const signers = cosignerSigners(dir, config);
-  const key = readP256Key(join(dir, KEY_FILES.tsa));
+  const keyring = await Keyring.open(dir, config.hsm, context.env);
+  const signers = cosignerSigners(dir, keyring, config);
   const path = readChain(join(dir, KEY_FILES.tsaChain)).map(parseCertificate);
+  const sign = await keyring.p256('tsa', path[0] as X509);
   const stores = await openCourtStores(dir, context.fatal);
   const clock = Date.now;
   const logs = trustedLogs(dir, config);
@@ -42,6 +42,6 @@ export const openCourt: OpenRole = async (dir, context) => {
   });
   const monitor = openMonitor(shownBy(witness, logs), peersOf(dir, config), client.http, log, alarm);
   const serial = await openSerials(stores.serials);
-  const tsa = new Tsa({ sign: (bytes) => new Uint8Array(sign('sha256', bytes, key)), path, clock, serial });
+  const tsa = new Tsa({ sign, path, clock, serial });
   return serve(courtApp({ witness, tsa, log, metrics, fatal: context.fatal }), config, stores, monitor, client);
 };

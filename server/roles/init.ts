@@ -7,6 +7,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { TRUST_FILE } from '../config.ts';
+import type { Passphrase } from '../keys/encryption.ts';
 import { StartError } from '../start-error.ts';
 import { PLATFORM } from './layout.ts';
 import { MEMBERS_MAX } from './names.ts';
@@ -22,6 +23,8 @@ export interface InitOptions {
   readonly name: string;
   /** ms since the epoch: when the certificates begin to hold. */
   readonly nowMs: number;
+  /** Encrypts every private key; without it they are in the clear. */
+  readonly passphrase?: Passphrase | undefined;
 }
 
 /** The demonstration litigant's token, in the data folder. */

@@ -27,7 +27,7 @@ import {
   type PlatformConfig,
   TRUST_FILE,
 } from '../config.ts';
-import { generateKey, signerOf, writeKeyFile } from '../keys.ts';
+import { generateKey, newSeal, type Seal, signerOf, writeKeyFile } from '../keys.ts';
 import { type InitOptions, TOKEN_FILE } from './init.ts';
 import { formatConfig, LOOPBACK, monitoringUrl, PLATFORM, roleOf, serviceUrl, timestampUrl } from './layout.ts';
 import { DEMO_PARTY, DEMO_PLATFORM, displayName } from './names.ts';
@@ -42,6 +42,7 @@ interface Member {
   readonly port: number;
   readonly ed25519: VerifierKey;
   readonly mlDsa44: VerifierKey;
+  readonly seal: Seal | undefined;
 }
 
 /** Writes everything into the folder, which the caller then puts into use. */
@@ -56,10 +57,11 @@ export async function makeConsortium(stage: string, options: InitOptions): Promi
     ),
   ];
   mkdirSync(join(stage, PLATFORM, 'keys'), { recursive: true });
-  const logKey = makeKey(join(stage, PLATFORM, KEY_FILES.log), origin, 0x01);
-  const receiptKey = makeKey(join(stage, PLATFORM, KEY_FILES.receipt), `${origin}/receipt`, 0x01);
+  const seal = newSeal(options.passphrase);
+  const logKey = makeKey(join(stage, PLATFORM, KEY_FILES.log), origin, 0x01, seal);
+  const receiptKey = makeKey(join(stage, PLATFORM, KEY_FILES.receipt), `${origin}/receipt`, 0x01, seal);
   const policy = policyText(options, logKey, members);
-  const pdfRoot = await makePdfKeys(stage, options);
+  const pdfRoot = await makePdfKeys(stage, options, seal);
   const timestampRoots: string[] = [];
   for (const member of members) {
     const { kind } = member.config;
@@ -93,17 +95,19 @@ function makeMember(
   const keyName = `${member}.${options.name}.example`;
   const dir = join(stage, member);
   mkdirSync(join(dir, 'keys'), { recursive: true });
+  const seal = newSeal(options.passphrase);
   return {
     config: { member, kind, keyName, ...displayName(kind, number), url: serviceUrl(kind, port) },
     port,
-    ed25519: makeKey(join(dir, KEY_FILES.ed25519), keyName, 0x04),
-    mlDsa44: makeKey(join(dir, KEY_FILES.mlDsa44), keyName, 0x06),
+    ed25519: makeKey(join(dir, KEY_FILES.ed25519), keyName, 0x04, seal),
+    mlDsa44: makeKey(join(dir, KEY_FILES.mlDsa44), keyName, 0x06, seal),
+    seal,
   };
 }
 
-function makeKey(path: string, name: string, type: KeyType): VerifierKey {
+function makeKey(path: string, name: string, type: KeyType, seal: Seal | undefined): VerifierKey {
   const pem = generateKey(type);
-  writeKeyFile(path, pem);
+  writeKeyFile(path, pem, seal);
   return signerOf(pem, name, type).key;
 }
 
@@ -134,7 +138,7 @@ function policyText(options: InitOptions, logKey: VerifierKey, members: readonly
 }
 
 /** Root, intermediate and signer of the certificates of deposit. @returns the root's PEM */
-async function makePdfKeys(stage: string, { name, nowMs }: InitOptions): Promise<string> {
+async function makePdfKeys(stage: string, { name, nowMs }: InitOptions, seal: Seal | undefined): Promise<string> {
   const subject = (commonName: string): Subject => ({
     country: 'CN',
     organization: `Demonstration Consortium ${name}`,
@@ -144,21 +148,27 @@ async function makePdfKeys(stage: string, { name, nowMs }: InitOptions): Promise
   const intermediate = await issueIntermediate(root, subject('Certificate Issuer'), years(nowMs, ROOT_YEARS));
   const signerSubject = { country: 'CN', organization: DEMO_PLATFORM.nameEn, commonName: DEMO_PLATFORM.name };
   const signer = await issueDocumentSigner(intermediate, signerSubject, years(nowMs, SIGNER_YEARS));
-  writeIssued(join(stage, PLATFORM), KEY_FILES.pdf, KEY_FILES.pdfChain, [signer, intermediate]);
+  writeIssued(join(stage, PLATFORM), KEY_FILES.pdf, KEY_FILES.pdfChain, [signer, intermediate], seal);
   return root.certificate;
 }
 
 /** Root and timestamp authority of one court. @returns the root's PEM */
-async function makeTsaKeys(stage: string, { config }: Member, { nowMs }: InitOptions): Promise<string> {
+async function makeTsaKeys(stage: string, { config, seal }: Member, { nowMs }: InitOptions): Promise<string> {
   const subject = (commonName: string): Subject => ({ country: 'CN', organization: config.nameEn, commonName });
   const root = await createRoot(subject(`${config.name} 时间戳根`), years(nowMs, ROOT_YEARS));
   const tsa = await issueTsa(root, subject(`${config.name} 时间戳`), years(nowMs, SIGNER_YEARS));
-  writeIssued(join(stage, config.member), KEY_FILES.tsa, KEY_FILES.tsaChain, [tsa]);
+  writeIssued(join(stage, config.member), KEY_FILES.tsa, KEY_FILES.tsaChain, [tsa], seal);
   return root.certificate;
 }
 
-function writeIssued(dir: string, keyFile: string, chainFile: string, chain: readonly [Issued, ...Issued[]]): void {
-  writeKeyFile(join(dir, keyFile), chain[0].key);
+function writeIssued(
+  dir: string,
+  keyFile: string,
+  chainFile: string,
+  chain: readonly [Issued, ...Issued[]],
+  seal: Seal | undefined,
+): void {
+  writeKeyFile(join(dir, keyFile), chain[0].key, seal);
   writeFileSync(join(dir, chainFile), chain.map(({ certificate }) => certificate).join(''));
 }
 
@@ -182,7 +192,7 @@ function writeMember(
   own: Member,
   logKey: VerifierKey,
 ): void {
-  const { config, port } = own;
+  const { config, port, ed25519, mlDsa44 } = own;
   const origin = logKey.name;
   const { member, kind, keyName, name, nameEn } = config;
   const written: CourtConfig | MirrorConfig = {
@@ -195,6 +205,7 @@ function writeMember(
     displayNameEn: nameEn,
     logs: [{ origin, vkeys: [formatVkey(logKey)] }],
     peers: peersOf(options, members, own, origin),
+    vkeys: [formatVkey(ed25519), formatVkey(mlDsa44)],
   };
   writeFileSync(join(stage, member, CONFIG_FILE), formatConfig(written));
 }

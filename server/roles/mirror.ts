@@ -7,6 +7,7 @@ import { openAlarms } from '../alarms.ts';
 import { readConfig } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
 import { mirrorApp } from '../http/mirror-routes.ts';
+import { Keyring } from '../keys.ts';
 import { Metrics } from '../metrics.ts';
 import { openMirrorStores } from '../wiring.ts';
 import { cosignerEvents } from './cosigner-events.ts';
@@ -19,7 +20,7 @@ export const openMirror: OpenRole = async (dir, context) => {
   const config = readConfig(dir, 'mirror');
   const metrics = new Metrics();
   const log = metrics.counting(context.log);
-  const signers = cosignerSigners(dir, config);
+  const signers = cosignerSigners(dir, await Keyring.open(dir, config.hsm, context.env), config);
   const stores = await openMirrorStores(dir, context.fatal);
   const logs = trustedLogs(dir, config);
   const alarm = openAlarms(dir, log, metrics);

@@ -1,14 +1,13 @@
 /**
  * What the platform reads from its folder before it opens anything: the judge's trust bundle, its keys, its members.
  */
-import { sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCertificate, type X509 } from '../../certs/core/x509.ts';
 import type { SignBytes } from '../../certs/issue/sign-cms.ts';
 import { hexEncode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
-import { formatVkey, type VerifierKey } from '../../ledger/core/note.ts';
+import type { VerifierKey } from '../../ledger/core/note.ts';
 import type { Policy } from '../../ledger/core/policy.ts';
 import type { Signer } from '../../ledger/core/signature.ts';
 import { witnessesUnder } from '../../ledger/log/policy-members.ts';
@@ -19,13 +18,14 @@ import { parseTrustBundle } from '../../verifier/core/trust.ts';
 import { buildId } from '../build.ts';
 import { KEY_FILES, type PlatformConfig, TRUST_FILE } from '../config.ts';
 import type { PlatformFacts } from '../intake/submission.ts';
-import { readChain, readP256Key, readSigner } from '../keys.ts';
+import { type Keyring, readChain } from '../keys.ts';
 import { StartError } from '../start-error.ts';
 
 export interface PlatformTrust {
   readonly policy: Policy;
   /** The log's key in the policy; its name is the origin. */
   readonly logKey: VerifierKey;
+  readonly receiptKeys: readonly VerifierKey[];
   /** The bundle as the file is, for the verifier. */
   readonly bytes: Uint8Array;
 }
@@ -35,10 +35,10 @@ export function readTrust(dir: string): PlatformTrust {
   const path = join(dir, TRUST_FILE);
   try {
     const bytes = new Uint8Array(readFileSync(path));
-    const { policy } = parseTrustBundle(bytes);
+    const { policy, receiptKeys } = parseTrustBundle(bytes);
     const logKey = policy.logs[0]?.key;
     if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
-    return { policy, logKey, bytes };
+    return { policy, logKey, receiptKeys, bytes };
   } catch (cause) {
     throw new StartError('config-malformed', `${path} is not a trust bundle: ${(cause as Error).message}`, { cause });
   }
@@ -53,22 +53,19 @@ export interface PlatformKeys {
 }
 
 /**
- * The keys; that of the log must be the one the policy names, or no court and no judge would know it.
- * @throws StartError key-missing, key-exposed, key-malformed
+ * The keys: those that the policy, the trust bundle and the certificate name, or no court and no judge would know them.
+ * @throws StartError `key-*`, `passphrase-*`
  */
-export function readKeys(dir: string, { logKey }: PlatformTrust): PlatformKeys {
+export async function readKeys(dir: string, keyring: Keyring, trust: PlatformTrust): Promise<PlatformKeys> {
+  const { logKey, receiptKeys } = trust;
   const origin = logKey.name;
-  const path = join(dir, KEY_FILES.log);
-  const log = readSigner(path, origin, 0x01);
-  if (formatVkey(log.key) !== formatVkey(logKey)) {
-    throw new StartError('key-malformed', `${path} is not the key that the policy names for ${origin}`);
-  }
-  const pdfKey = readP256Key(join(dir, KEY_FILES.pdf));
+  const [certificate, ...above] = readChain(join(dir, KEY_FILES.pdfChain)).map(parseCertificate);
+  if (certificate === undefined) throw new Error('invariant: a chain is not empty');
   return {
-    log,
-    receipt: readSigner(join(dir, KEY_FILES.receipt), `${origin}/receipt`, 0x01),
-    pdf: (bytes) => new Uint8Array(sign('sha256', bytes, pdfKey)),
-    pdfPath: readChain(join(dir, KEY_FILES.pdfChain)).map(parseCertificate),
+    log: keyring.signer('log', origin, 0x01, [logKey]),
+    receipt: keyring.signer('receipt', `${origin}/receipt`, 0x01, receiptKeys),
+    pdf: await keyring.p256('pdf', certificate),
+    pdfPath: [certificate, ...above],
   };
 }
 

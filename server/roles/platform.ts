@@ -16,6 +16,7 @@ import { listen } from '../http/server.ts';
 import { DEFAULT_LIMITS, type Limits } from '../intake/limits.ts';
 import { diskSpace, type VolumeState, volumeOf } from '../intake/space.ts';
 import { openIssuer } from '../issuer.ts';
+import { Keyring } from '../keys.ts';
 import { ledgerEvents } from '../ledger-events.ts';
 import type { EventLog } from '../logging.ts';
 import { Metrics } from '../metrics.ts';
@@ -45,7 +46,7 @@ export async function openPlatformWith(
   const { clock, limits, volume } = surroundings;
   const config = readConfig(dir, 'platform');
   const trust = readTrust(dir);
-  const keys = readKeys(dir, trust);
+  const keys = await readKeys(dir, await Keyring.open(dir, config.hsm, context.env), trust);
   const authenticator = await openAuthenticator(join(dir, TOKENS_FILE), clock);
   const metrics = new Metrics();
   const log = metrics.counting(context.log);

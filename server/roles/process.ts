@@ -5,6 +5,7 @@
  * closing nothing, and the next start recovers from what is on disk.
  */
 import { basename, resolve } from 'node:path';
+import type { Env } from '../keys/secrets.ts';
 import { type EventLog, openLog } from '../logging.ts';
 import { pidPath, removePid, writePid } from '../pid.ts';
 
@@ -27,6 +28,8 @@ export interface RoleContext {
   readonly log: EventLog;
   /** Ends the process at once, for failures after which its memory cannot be trusted. */
   readonly fatal: (error: Error) => never;
+  /** Where the passphrase and the PIN come from (keys/secrets.ts); without it, there are none. */
+  readonly env?: Env;
 }
 
 /** Opens a role on its folder; rejects with StartError when the operator must do something first. */
@@ -36,16 +39,17 @@ export type OpenRole = (dir: string, context: RoleContext) => Promise<RunningRol
  * Runs a role until it is told to stop, then exits the process.
  * @param dir the member's folder; its last part is the member's name
  * @param open opens the role
+ * @param env where the passphrase and the PIN come from
  * @throws StartError when it cannot be opened
  */
-export async function runRole(dir: string, open: OpenRole): Promise<void> {
+export async function runRole(dir: string, open: OpenRole, env: Env): Promise<void> {
   const name = basename(resolve(dir));
   const log = openLog(name);
   const startedAt = Date.now();
   const fatal = (error: Error): never => failStop(log, error);
   // Also rejections that nobody handles: whatever was being done is half done.
   process.on('uncaughtException', fatal);
-  const role = await open(dir, { log, fatal });
+  const role = await open(dir, { log, fatal, env });
   const pid = pidPath(dir, name);
   writePid(pid);
   log('info', 'listening', { url: role.url, pid: process.pid, ms: Date.now() - startedAt });

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { expect } from 'chai';
-import { verifySignature } from '../ledger/core/signature.ts';
-import { generateKey, readChain, readP256Key, readSigner, signerOf, writeKeyFile } from './keys.ts';
+import { verifySignature } from '../../ledger/core/signature.ts';
+import { generateKey, readChain, readP256Key, readSigner, signerOf, writeKeyFile } from '../keys.ts';
 
 const NAME = 'court-1.demo.example';
 
