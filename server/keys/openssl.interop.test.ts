@@ -58,7 +58,7 @@ describe('encrypted key files and OpenSSL', () => {
     const parsed = openssl(['asn1parse', '-in', path]).toString();
     expect(parsed)
       .match(/OBJECT\s+:PBES2/)
-      .and.match(/OBJECT\s+:id-scrypt/)
+      .and.match(/OBJECT\s+:(id-)?scrypt/)
       .and.match(/OBJECT\s+:aes-256-cbc/);
     const strings = [...parsed.matchAll(/OCTET STRING\s+\[HEX DUMP\]:([0-9A-F]+)/g)].map((match) => match[1] as string);
     const [salt, iv, encrypted] = strings as [string, string, string];
