@@ -144,6 +144,12 @@ describe('server/http/multipart', () => {
       file('a', 'x') + part(disposition('name="file"; filename="a\tb'), 'x') + END,
       'multipart-malformed',
     ],
+    ['a file behind the end', file('a', 'x') + END + file('b', 'x'), 'multipart-malformed'],
+    [
+      'an end inside a head, with a file behind it that does not end',
+      `--B\r\n${END}${file('a', 'x')}${file('b', 'x').slice(0, -2)}`,
+      'multipart-malformed',
+    ],
     ['what the sink refuses', file('refuse me', 'x') + file('a', 'x') + END, 'file-empty'],
   ];
   for (const [what, body, code] of refused) {

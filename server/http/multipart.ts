@@ -87,6 +87,8 @@ async function pump(
   for await (const chunk of bodyChunks({ req: request })) {
     if (parser.destroyed) return;
     delimiters.take(chunk);
+    // The parser would open it and wait for its end for ever.
+    if (delimiters.afterEnd) throw new Refusal('multipart-malformed', { reason: 'a part follows the last one' });
     if (!parser.write(chunk)) {
       await Promise.race([new Promise<void>((resolve) => parser.once('drain', resolve)), parts.failed]);
     }
@@ -98,9 +100,13 @@ async function pump(
 
 /**
  * Counts the parts on the wire. The parser passes over a part whose header it cannot read without a word; a file must not vanish so.
+ * RFC 2046 section 5.1.1: the delimiter with two hyphens behind it is the last.
  */
 class DelimiterCount {
   count = 0;
+  /** True when a delimiter came behind the last one. */
+  afterEnd = false;
+  #ended = false;
   readonly #delimiter: Buffer;
   /** The end of what was searched, shorter than a delimiter; RFC 2046 lets the first delimiter stand without its CRLF. */
   #tail: Uint8Array = Buffer.from('\r\n');
@@ -114,10 +120,14 @@ class DelimiterCount {
     const text = Buffer.concat([this.#tail, chunk]);
     let from = 0;
     for (let at = text.indexOf(this.#delimiter); at >= 0; at = text.indexOf(this.#delimiter, from)) {
+      const end = at + this.#delimiter.length;
+      if (end + 2 > text.length) break;
       this.count += 1;
-      from = at + this.#delimiter.length;
+      this.afterEnd ||= this.#ended;
+      this.#ended ||= text.toString('latin1', end, end + 2) === '--';
+      from = end;
     }
-    this.#tail = text.subarray(Math.max(from, text.length - this.#delimiter.length + 1));
+    this.#tail = text.subarray(Math.max(from, text.length - this.#delimiter.length - 1));
   }
 }
 

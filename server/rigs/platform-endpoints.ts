@@ -1,0 +1,135 @@
+/**
+ * The endpoints of the platform, as targets of bad input. Every deposit that is thrown carries the Idempotency-Key of one that was made
+ * before: a mutant that means the same is answered with that deposit, one that means something else is refused, and none makes a new one.
+ */
+import { createHash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
+import { digestOf, type Endpoint } from './bad-input.ts';
+import type { RawAnswer } from './raw-http.ts';
+import type { Message } from './requests.ts';
+import type { Scene } from './scene.ts';
+
+/** Every refusal that a sender can be at fault for. None of them is the platform's own failure. */
+const CODES = new Set([
+  ...['token-missing', 'token-unknown', 'token-expired', 'not-found', 'method-not-allowed', 'content-type-unsupported'],
+  ...['content-encoding-unsupported', 'body-too-large', 'body-truncated', 'utf8-invalid', 'json-malformed'],
+  ...['multipart-malformed', 'idempotency-key-invalid', 'idempotency-key-reused', 'query-invalid', 'lines-too-many'],
+  ...[
+    'line-too-long',
+    'declaration-invalid',
+    'declaration-repeated',
+    'unknown-field',
+    'file-missing',
+    'files-too-many',
+  ],
+  ...['file-empty', 'file-too-large', 'name-missing', 'name-too-long', 'name-invalid', 'digest-mismatch'],
+  ...[
+    'deposit-not-found',
+    'file-not-found',
+    'file-not-held',
+    'headers-too-many',
+    'headers-too-large',
+    'request-malformed',
+  ],
+]);
+
+type Common = Pick<Endpoint, 'codes' | 'state'>;
+
+const get = (path: string, headers: Message['headers'] = []): Message => ({
+  ...{ method: 'GET', path, headers, body: new Uint8Array() },
+});
+
+export async function platformEndpoints(scene: Scene): Promise<Endpoint[]> {
+  const { consortium, deposits, ids } = scene;
+  const dir = consortium.dir('platform');
+  const common: Common = { codes: CODES, state: async () => digestOf(dir) };
+  const refusals = [400, 404, 405, 413, 415, 422];
+  const asBefore = (id: string) => ({
+    accepted: (_: unknown, { body }: RawAnswer) =>
+      JSON.parse(body.toString('utf8')).id === id ? undefined : 'made a new deposit',
+  });
+  const { size } = await scene.ledger();
+  const own = [['Authorization', `Bearer ${consortium.token}`]] as const;
+  const api = '/api/v1/deposits';
+  const artefacts = [
+    '',
+    '/receipt',
+    '/record',
+    '/proof',
+    '/certificate',
+    '/files/1',
+    '/files/2',
+    '/certificate?file=1',
+  ];
+  const digest = createHash('sha256').update('a.pdf').digest('hex');
+  const tiles = ['entries/000', `entries/001.p/${size - 256}`, '0/000', `0/001.p/${size - 256}`, '0/001.p/1'];
+  return [
+    { name: 'platform deposits (JSON)', ...common, refusals, messages: [deposits.json], ...asBefore(ids.json) },
+    {
+      name: 'platform deposits (multipart)',
+      ...common,
+      refusals,
+      messages: [deposits.multipart],
+      ...asBefore(ids.multipart),
+    },
+    batch(scene, common),
+    await reads(
+      scene,
+      'deposit reads',
+      artefacts.map((path) => get(`${api}/${ids.multipart}${path}`, own)),
+      common,
+    ),
+    await reads(scene, 'lookup', [get(`/api/v1/lookup?sha256=${digest}`)], common),
+    await reads(
+      scene,
+      'ledger',
+      [get('/ledger/checkpoint'), ...tiles.map((path) => get(`/ledger/tile/${path}`))],
+      common,
+    ),
+    await reads(
+      scene,
+      'operations',
+      ['/healthz', '/readyz', '/metrics'].map((path) => get(path)),
+      common,
+    ),
+  ];
+}
+
+/** Of a batch, the first lines: each line's key is the batch's with its number. */
+function batch({ deposits, ids }: Scene, common: Common): Endpoint {
+  const lines = Buffer.from(deposits.batch.body).toString().split('\n').slice(0, 3);
+  const message = { ...deposits.batch, body: Buffer.from(lines.join('\n')) };
+  return {
+    ...{ name: 'platform batch', ...common, refusals: [400, 413, 415] },
+    messages: [message, { ...message, body: Buffer.from(`${lines[0]}\n`) }],
+    accepted(_, { body }) {
+      const answers = body.toString('utf8').split('\n').filter(Boolean);
+      const wrong = answers.find((line) => {
+        const { status, id, code } = JSON.parse(line);
+        return status === 202 ? !ids.batch.has(id) : !CODES.has(code) || status >= 500;
+      });
+      return wrong === undefined ? undefined : `answered a line with ${wrong}`;
+    },
+  };
+}
+
+/** What is read: 200 is for what is there, to the byte; the operators' pages change by themselves. */
+async function reads(scene: Scene, name: string, messages: readonly Message[], common: Common): Promise<Endpoint> {
+  const { consortium } = scene;
+  const answers = await Promise.all(
+    messages.map(({ path, headers }) => consortium.get(consortium.url + path, Object.fromEntries(headers))),
+  );
+  const refused = messages.filter((_, i) => answers[i]?.status !== 200).map(({ path }) => path);
+  if (refused.length > 0) throw new Error(`valid reads are refused: ${refused.join(', ')}`);
+  const bodies = answers.map((answer) => Buffer.from(answer?.body ?? []));
+  return {
+    ...{ name: `platform ${name}`, ...common, messages, refusals: [400, 401, 404, 405] },
+    accepted({ path }, { headers, body }) {
+      if (/^\/(healthz|readyz|metrics)(\?|$)/.test(path)) return undefined;
+      // A digest that nobody deposited is a question with an answer: no hits.
+      if (/^\/api\/v1\/lookup\?/.test(path)) return /"deposits":\[/.test(body.toString()) ? undefined : 'no lookup';
+      const plain = headers.get('content-encoding') === 'gzip' ? gunzipSync(body) : body;
+      return bodies.some((known) => known.equals(plain)) ? undefined : 'read what is not there';
+    },
+  };
+}
