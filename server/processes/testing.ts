@@ -15,7 +15,7 @@ import type { Http } from '../../ledger/log/ports.ts';
 import { type HttpClient, openHttpClient } from '../http/client.ts';
 import type { DepositView } from '../http/deposit-view.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/probata.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../dist/probata.js', import.meta.url));
 export const VERIFIER = fileURLToPath(new URL('../../dist/probata-verify.js', import.meta.url));
 /** The processes of the demonstration consortium, the platform first. */
 export const NAMES = ['platform', 'court-1', 'court-2', 'court-3', 'court-4', 'arbitration-1', 'arbitration-2'];

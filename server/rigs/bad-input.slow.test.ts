@@ -15,7 +15,7 @@ import { Scene } from './scene.ts';
 
 const SEED = 20261125;
 const MUTANTS = 100_000;
-const CONTROL_MUTANTS = 1000;
+const CONTROL_MUTANTS = 500;
 
 let started: Promise<Scene> | undefined;
 

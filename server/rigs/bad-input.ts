@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Tally } from '../../fixtures/rig.ts';
 import { randomOf } from './mutator.ts';
 import { KeptConnection, type RawAnswer, sendAlone } from './raw-http.ts';
@@ -67,7 +67,7 @@ export async function throwMutants(
   const end = rssKiB(pid);
   if (end - middle > GROWTH_KIB_MAX) failures.push(`${endpoint.name}: memory grew from ${middle} to ${end} KiB`);
   const after = await endpoint.state();
-  if (after !== before) failures.push(`${endpoint.name}: the state changed from ${before} to ${after}`);
+  if (after !== before) failures.push(`${endpoint.name}: the state changed: ${difference(before, after)}`);
   return { n, failures, rssKiB: [middle, end] };
 }
 
@@ -121,13 +121,23 @@ function rssKiB(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
-/** Every file of a folder with its bytes, as one digest. What a database writes about itself is left out. */
-export function digestOf(dir: string): string {
-  const hash = createHash('sha256');
+/** The lines that only one of two states has. */
+function difference(before: string, after: string): string {
+  const [old, young] = [before.split('\n'), after.split('\n')];
+  const gone = old.filter((line) => !young.includes(line)).map((line) => `- ${line}`);
+  return [...gone, ...young.filter((line) => !old.includes(line)).map((line) => `+ ${line}`)].slice(0, 20).join('; ');
+}
+
+/** Every file of a folder with its size and digest, a line each. What a database writes about itself is left out. */
+export function contentsOf(dir: string): string {
   const names = readdirSync(dir, { recursive: true, encoding: 'utf8', withFileTypes: true })
     .filter((entry) => entry.isFile() && !['LOCK', 'LOG', 'LOG.old'].includes(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
-  for (const name of names) hash.update(`${name}\0`).update(createHash('sha256').update(readFileSync(name)).digest());
-  return hash.digest('hex').slice(0, 16);
+  return names
+    .map((name) => {
+      const bytes = readFileSync(name);
+      return `${relative(dir, name)} ${bytes.length} ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
+    })
+    .join('\n');
 }

@@ -9,7 +9,7 @@ import { formatTimestampRequest } from '../../certs/issue/tsa-client.ts';
 import { formatTilePath } from '../../ledger/core/tile.ts';
 import { formatPackage, formatUploadHeader } from '../../ledger/mirror/package.ts';
 import { formatAddCheckpoint, formatSignSubtree, originHash } from '../../ledger/witness/request.ts';
-import { digestOf, type Endpoint } from './bad-input.ts';
+import { contentsOf, type Endpoint } from './bad-input.ts';
 import type { RawAnswer } from './raw-http.ts';
 import type { Message, Mutant } from './requests.ts';
 import type { Ledger, Scene } from './scene.ts';
@@ -33,7 +33,7 @@ export async function cosignerEndpoints(scene: Scene, name: 'court-1' | 'arbitra
   const monitoring = await scene.monitoring(name);
   const prefix = name === 'court-1' ? '/witness' : '/mirror';
   const dir = scene.consortium.dir(name);
-  const common: Common = { codes: CODES, state: async () => digestOf(dir) };
+  const common: Common = { codes: CODES, state: async () => contentsOf(dir) };
   // A message that is accepted again is cosigned again, at another time: the history is what must not change.
   const history: Common = { ...common, state: async () => textOf(await scene.monitoring(name)) };
   const shared = [
@@ -63,12 +63,18 @@ function textOf(note: string): string {
   return note.slice(0, note.indexOf('\n\n'));
 }
 
-/** A note's text, the empty line, and the one signature line that counts. */
+/** A note's text and the one signature line that counts. */
 function essentials(note: string, signer: (line: string) => boolean): { text: string; line: string } {
   const end = note.indexOf('\n\n') + 2;
   const line = note.slice(end).split('\n').find(signer);
   if (line === undefined) throw new Error('the note has the signature that counts');
   return { text: note.slice(0, end), line };
+}
+
+/** The note with the first few of its signatures: those of the log and of one cosigner, as a log sends it. */
+function shortened(note: string): string {
+  const end = note.indexOf('\n\n') + 2;
+  return note.slice(0, end) + note.slice(end).split('\n').slice(0, 3).join('\n').concat('\n');
 }
 
 /** A request whose heading and signed text are those of a valid one, and that carries the signature that counts. */
@@ -84,7 +90,8 @@ function means(body: Uint8Array, heading: string, { text, line }: { text: string
 }
 
 function addCheckpoint(name: string, path: string, ledger: Ledger, common: Common): Endpoint {
-  const { origin, size, note, early } = ledger;
+  const { origin, size } = ledger;
+  const [note, early] = [shortened(ledger.note), shortened(ledger.early)];
   const proof = ledger.consistency(1);
   const requests = [
     { oldSize: size, proof: [], note },
@@ -114,8 +121,10 @@ function signSubtree(name: string, path: string, ledger: Ledger, monitoring: str
     proof: ledger.subtreeProof(lo, hi),
     note: monitoring,
   }));
-  // Of the cosigner's own two signatures the ML-DSA-44 one: by far the longest line.
-  const own = essentials(monitoring, (line) => line.length > 1000);
+  // Of the cosigner's own two signatures the ML-DSA-44 one: by far the longest line. SPEC tlog-cosignature: it is over origin, size and root,
+  // and not over extension lines, so those may be anything.
+  const { text, line } = essentials(monitoring, ({ length }) => length > 1000);
+  const own = { text: text.slice(0, -1), line };
   const bodies = requests.map((request) => formatSignSubtree(request));
   const headings = bodies
     .map((body) => Buffer.from(body).toString('utf8'))

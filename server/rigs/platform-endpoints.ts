@@ -3,8 +3,9 @@
  * before: a mutant that means the same is answered with that deposit, one that means something else is refused, and none makes a new one.
  */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { digestOf, type Endpoint } from './bad-input.ts';
+import { contentsOf, type Endpoint } from './bad-input.ts';
 import type { RawAnswer } from './raw-http.ts';
 import type { Message } from './requests.ts';
 import type { Scene } from './scene.ts';
@@ -42,7 +43,13 @@ const get = (path: string, headers: Message['headers'] = []): Message => ({
 export async function platformEndpoints(scene: Scene): Promise<Endpoint[]> {
   const { consortium, deposits, ids } = scene;
   const dir = consortium.dir('platform');
-  const common: Common = { codes: CODES, state: async () => digestOf(dir) };
+  const common: Common = { codes: CODES, state: async () => contentsOf(dir) };
+  // An upload is noted in the index before its first byte and struck out after its refusal, so the index has other bytes and says the same.
+  const uploads: Common = {
+    codes: CODES,
+    state: async () =>
+      `${await scene.text(`${consortium.url}/ledger/checkpoint`)}\n${contentsOf(join(dir, 'store', 'blobs'))}`,
+  };
   const refusals = [400, 404, 405, 413, 415, 422];
   const asBefore = (id: string) => ({
     accepted: (_: unknown, { body }: RawAnswer) =>
@@ -60,6 +67,7 @@ export async function platformEndpoints(scene: Scene): Promise<Endpoint[]> {
     '/files/1',
     '/files/2',
     '/certificate?file=1',
+    '/certificate?file=2',
   ];
   const digest = createHash('sha256').update('a.pdf').digest('hex');
   const tiles = ['entries/000', `entries/001.p/${size - 256}`, '0/000', `0/001.p/${size - 256}`, '0/001.p/1'];
@@ -67,7 +75,7 @@ export async function platformEndpoints(scene: Scene): Promise<Endpoint[]> {
     { name: 'platform deposits (JSON)', ...common, refusals, messages: [deposits.json], ...asBefore(ids.json) },
     {
       name: 'platform deposits (multipart)',
-      ...common,
+      ...uploads,
       refusals,
       messages: [deposits.multipart],
       ...asBefore(ids.multipart),
