@@ -40,7 +40,10 @@ const HTTP_REFUSALS = [400, 401, 404, 405, 413, 415, 417, 431];
 /** Far above what a garbage collector leaves lying about, far below what 50,000 leaked requests keep. */
 const GROWTH_KIB_MAX = 160 * 1024;
 
-/** @param port where the mutants go when it is not the process's own: a control's proxy */
+/**
+ * @param target where the mutants go, and the process whose life and memory are watched; a control's proxy may be between them
+ * @param seed chooses the mutants: mutant i of a seed is always the same, if the messages are
+ */
 export async function throwMutants(
   endpoint: Endpoint,
   { port, pid }: Target,

@@ -4,14 +4,13 @@
  * is still there unchanged.
  */
 import { createHash } from 'node:crypto';
-import { gunzipSync } from 'node:zlib';
 import { formatTimestampRequest } from '../../certs/issue/tsa-client.ts';
 import { formatTilePath } from '../../ledger/core/tile.ts';
 import { formatPackage, formatUploadHeader } from '../../ledger/mirror/package.ts';
 import { formatAddCheckpoint, formatSignSubtree, originHash } from '../../ledger/witness/request.ts';
 import { contentsOf, type Endpoint } from './bad-input.ts';
-import type { RawAnswer } from './raw-http.ts';
-import type { Message, Mutant } from './requests.ts';
+import { get, reads } from './reads.ts';
+import type { Message } from './requests.ts';
 import type { Ledger, Scene } from './scene.ts';
 
 /** Below the protocols, a cosigner refuses with these. */
@@ -25,7 +24,6 @@ type Common = Pick<Endpoint, 'codes' | 'state'>;
 const post = (path: string, body: Uint8Array, headers: Message['headers'] = []): Message => ({
   ...{ method: 'POST', path, headers, body },
 });
-const get = (path: string): Message => ({ method: 'GET', path, headers: [], body: new Uint8Array() });
 
 /** The endpoints of a court or a mirror. */
 export async function cosignerEndpoints(scene: Scene, name: 'court-1' | 'arbitration-1'): Promise<Endpoint[]> {
@@ -40,18 +38,16 @@ export async function cosignerEndpoints(scene: Scene, name: 'court-1' | 'arbitra
     addCheckpoint(`${name} add-checkpoint`, `${prefix}/add-checkpoint`, ledger, history),
     signSubtree(`${name} sign-subtree`, `${prefix}/sign-subtree`, ledger, monitoring, common),
   ];
+  const url = scene.consortium.urlOf(name);
+  const readsOf = (what: string, messages: readonly Message[]): Promise<Endpoint> =>
+    reads(scene, url, { name: `${name} ${what}`, ...common, messages, refusals: [400, 404] });
   const checkpoint = get(`${prefix}/${originHash(ledger.origin)}/checkpoint`);
-  if (name === 'court-1')
-    return [...shared, await reads(scene, name, 'checkpoint', [checkpoint], common), tsa(history)];
+  if (name === 'court-1') return [...shared, await readsOf('checkpoint', [checkpoint]), tsa(history)];
   const widths = [256, ledger.size - 256];
   const tiles = [0, 1].flatMap((index) =>
     (['entries', 0] as const).map((level) => get(pathOf(ledger, { level, index, width: widths[index] as number }))),
   );
-  return [
-    ...shared,
-    addEntries(ledger, history),
-    await reads(scene, name, 'checkpoint and tiles', [checkpoint, ...tiles], common),
-  ];
+  return [...shared, addEntries(ledger, history), await readsOf('checkpoint and tiles', [checkpoint, ...tiles])];
 }
 
 function pathOf(ledger: Ledger, tile: Parameters<typeof formatTilePath>[0]): string {
@@ -191,34 +187,4 @@ function tsa(common: Common): Endpoint {
       return Buffer.from(body).includes(imprint) ? undefined : 'a token for what was not asked';
     },
   };
-}
-
-/** What is read: an answer of 200 has the bytes of one of the valid ones, whatever the path was. */
-async function reads(
-  scene: Scene,
-  name: string,
-  what: string,
-  messages: readonly Message[],
-  common: Common,
-): Promise<Endpoint> {
-  const url = scene.consortium.urlOf(name);
-  const answers = await Promise.all(messages.map(({ path }) => scene.consortium.get(url + path)));
-  const bodies = answers.map((answer) => Buffer.from(answer?.body ?? []));
-  if (answers.some((answer) => answer?.status !== 200)) throw new Error(`a valid read of ${name} is refused`);
-  // The operators' pages: their text changes, and nothing in it depends on the request.
-  const operations = /^\/(healthz|readyz|metrics)(\?|$)/;
-  return {
-    ...{ name: `${name} ${what}`, ...common, messages, refusals: [400, 404] },
-    accepted: (mutant: Mutant, answer: RawAnswer) => readable(mutant, answer, bodies, operations),
-  };
-}
-
-function readable(
-  { path }: Mutant,
-  { headers, body }: RawAnswer,
-  bodies: readonly Buffer[],
-  operations: RegExp,
-): string | undefined {
-  const plain = headers.get('content-encoding') === 'gzip' ? gunzipSync(body) : body;
-  return operations.test(path) || bodies.some((known) => known.equals(plain)) ? undefined : 'read what is not there';
 }

@@ -4,9 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { contentsOf, type Endpoint } from './bad-input.ts';
 import type { RawAnswer } from './raw-http.ts';
+import { get, reads } from './reads.ts';
 import type { Message } from './requests.ts';
 import type { Scene } from './scene.ts';
 
@@ -35,10 +35,6 @@ const CODES = new Set([
 ]);
 
 type Common = Pick<Endpoint, 'codes' | 'state'>;
-
-const get = (path: string, headers: Message['headers'] = []): Message => ({
-  ...{ method: 'GET', path, headers, body: new Uint8Array() },
-});
 
 export async function platformEndpoints(scene: Scene): Promise<Endpoint[]> {
   const { consortium, deposits, ids } = scene;
@@ -71,6 +67,17 @@ export async function platformEndpoints(scene: Scene): Promise<Endpoint[]> {
   ];
   const digest = createHash('sha256').update('a.pdf').digest('hex');
   const tiles = ['entries/000', `entries/001.p/${size - 256}`, '0/000', `0/001.p/${size - 256}`, '0/001.p/1'];
+  const readsOf = (
+    what: string,
+    messages: readonly Message[],
+    isFine?: (path: string, body: string) => boolean,
+  ): Promise<Endpoint> =>
+    reads(
+      scene,
+      consortium.url,
+      { name: `platform ${what}`, ...common, messages, refusals: [400, 401, 404, 405] },
+      isFine,
+    );
   return [
     { name: 'platform deposits (JSON)', ...common, refusals, messages: [deposits.json], ...asBefore(ids.json) },
     {
@@ -81,24 +88,18 @@ export async function platformEndpoints(scene: Scene): Promise<Endpoint[]> {
       ...asBefore(ids.multipart),
     },
     batch(scene, common),
-    await reads(
-      scene,
+    await readsOf(
       'deposit reads',
       artefacts.map((path) => get(`${api}/${ids.multipart}${path}`, own)),
-      common,
     ),
-    await reads(scene, 'lookup', [get(`/api/v1/lookup?sha256=${digest}`)], common),
-    await reads(
-      scene,
-      'ledger',
-      [get('/ledger/checkpoint'), ...tiles.map((path) => get(`/ledger/tile/${path}`))],
-      common,
+    // A digest that nobody deposited is a question with an answer: no deposits.
+    await readsOf('lookup', [get(`/api/v1/lookup?sha256=${digest}`)], (path, body) =>
+      path.startsWith('/api/v1/lookup?') ? /"deposits":\[\]/.test(body) : false,
     ),
-    await reads(
-      scene,
+    await readsOf('ledger', [get('/ledger/checkpoint'), ...tiles.map((path) => get(`/ledger/tile/${path}`))]),
+    await readsOf(
       'operations',
       ['/healthz', '/readyz', '/metrics'].map((path) => get(path)),
-      common,
     ),
   ];
 }
@@ -117,27 +118,6 @@ function batch({ deposits, ids }: Scene, common: Common): Endpoint {
         return status === 202 ? !ids.batch.has(id) : !CODES.has(code) || status >= 500;
       });
       return wrong === undefined ? undefined : `answered a line with ${wrong}`;
-    },
-  };
-}
-
-/** What is read: 200 is for what is there, to the byte; the operators' pages change by themselves. */
-async function reads(scene: Scene, name: string, messages: readonly Message[], common: Common): Promise<Endpoint> {
-  const { consortium } = scene;
-  const answers = await Promise.all(
-    messages.map(({ path, headers }) => consortium.get(consortium.url + path, Object.fromEntries(headers))),
-  );
-  const refused = messages.filter((_, i) => answers[i]?.status !== 200).map(({ path }) => path);
-  if (refused.length > 0) throw new Error(`valid reads are refused: ${refused.join(', ')}`);
-  const bodies = answers.map((answer) => Buffer.from(answer?.body ?? []));
-  return {
-    ...{ name: `platform ${name}`, ...common, messages, refusals: [400, 401, 404, 405] },
-    accepted({ path }, { headers, body }) {
-      if (/^\/(healthz|readyz|metrics)(\?|$)/.test(path)) return undefined;
-      // A digest that nobody deposited is a question with an answer: no hits.
-      if (/^\/api\/v1\/lookup\?/.test(path)) return /"deposits":\[/.test(body.toString()) ? undefined : 'no lookup';
-      const plain = headers.get('content-encoding') === 'gzip' ? gunzipSync(body) : body;
-      return bodies.some((known) => known.equals(plain)) ? undefined : 'read what is not there';
     },
   };
 }
