@@ -8,7 +8,7 @@ import type { Tile } from '../core/tile.ts';
 import type { TileReader } from '../core/tile-reader.ts';
 import type { TlogProof } from '../core/tlog-proof.ts';
 import { ClockGuard } from './clock-guard.ts';
-import { asError, askMemory, compareMemory, type OwnTree } from './cosigner-memory.ts';
+import { askMemory, compareMemory, type OwnTree } from './cosigner-memory.ts';
 import { LogError } from './errors.ts';
 import type { LogEvent } from './events.ts';
 import { FailStop } from './fail-stop.ts';
@@ -16,7 +16,7 @@ import { witnessesUnder } from './policy-members.ts';
 import { Pool } from './pool.ts';
 import type { Clock, Cosigner, HeadStore, IndexStore, SignedHead, TileStore } from './ports.ts';
 import { loadPublished, type Published } from './published.ts';
-import { Publisher } from './publisher.ts';
+import { Publisher, type PublisherOptions } from './publisher.ts';
 import { Reader } from './reader.ts';
 import { recover } from './recovery.ts';
 import { Sequencer } from './sequencer.ts';
@@ -89,10 +89,7 @@ export class Log {
       return head === undefined ? undefined : { head, reader: reader.at(head.checkpoint) };
     };
     const published = await loadPublished(index, policy, logKey, own());
-    const source = ({ checkpoint }: SignedHead) =>
-      reader.source(checkpoint, (thrown) => {
-        onEvent({ kind: 'store-failed', severity: 'alarm', size: checkpoint.size, error: asError(thrown) });
-      });
+    const source: PublisherOptions['source'] = ({ checkpoint }, onFailure) => reader.source(checkpoint, onFailure);
     const suspect = async (cosigner: Cosigner) => {
       const theirs = await askMemory(cosigner, logKey);
       if (theirs === undefined || theirs instanceof Error) return;

@@ -20,7 +20,8 @@ export interface PublisherOptions {
   readonly policy: Policy;
   readonly index: IndexStore;
   readonly failStop: FailStop;
-  source(head: SignedHead): LogSource;
+  /** @param onFailure told of what our own store did not give */
+  source(head: SignedHead, onFailure: (error: unknown) => void): LogSource;
   /** Called when a cosigner gave no cosignature. Rejects when it knows something of the log that must not be: then the log stops. */
   suspect(cosigner: Cosigner): Promise<void>;
   onPublished(published: Published): void;
@@ -172,8 +173,12 @@ export class Publisher {
     const { source, suspect, failStop, onEvent } = this.#options;
     const { name } = cosigner;
     const { size } = round.head.checkpoint;
+    // The client's error would blame the cosigner. What comes too late for a closed store is nobody's failure.
+    const tellStore = (thrown: unknown) => {
+      if (!this.#closed) onEvent({ kind: 'store-failed', severity: 'alarm', size, error: asError(thrown) });
+    };
     try {
-      const answer = await cosigner.cosign(round.head, source(round.head));
+      const answer = await cosigner.cosign(round.head, source(round.head, tellStore));
       if (!round.add(name, answer)) throw new Error('it did not sign with all of its keys');
       onEvent({ kind: 'cosigned', severity: 'info', cosigner: name, size });
       return true;
