@@ -279,11 +279,11 @@ function values(name: string, count: number, bytes: number): Workload {
 export const WORKLOADS: readonly Workload[] = [
   ledger(
     'the log, small batches',
-    Array.from({ length: 60 }, (_, i) => 1 + (i % 3)),
+    Array.from({ length: 45 }, (_, i) => 1 + (i % 3)),
   ),
   ledger('the log, tiles that fill up, and a restart after a kill', [125, 1, 1, 1, 1], 3),
   values('values so large that LevelDB changes files', 42, 110_000),
-  court('a court', 60, 2),
+  court('a court', 45, 2),
   mirror('a mirror', 20, 2),
   evidence('evidence', 30, 2),
 ];

@@ -22,8 +22,8 @@ import { World } from '../log/testing.ts';
 import { memoryBlobs, memoryStores } from '../store/memory.ts';
 import { ORIGIN } from '../witness/testing.ts';
 
-const OLD_SIZE = 300;
-const BATCH = 300;
+const OLD_SIZE = 250;
+const BATCH = 12;
 
 /** Turns the number of a flip into one bit of one of these arrays. */
 function flipOne(arrays: readonly Uint8Array[], number: number): void {
@@ -95,35 +95,41 @@ const PLACES: Record<string, (sealing: Sealing, number: number) => Promise<strin
         return step;
       },
     ),
-  'the root, in the text that is signed': (sealing, number) =>
-    sealWith(
+  'the root, in the text that is signed': (sealing, number) => {
+    const flipRoot = (message: Uint8Array): void => {
+      const rootAt = (utf8Decode(message) ?? '').split('\n').slice(0, 2).join('\n').length + 1;
+      flipOne([message.subarray(rootAt)], number);
+    };
+    return sealWith(
       sealing,
       () => undefined,
       buildStep,
-      (signer) => ({
-        key: signer.key,
-        sign: (message) => {
-          const rootAt = (utf8Decode(message) ?? '').split('\n').slice(0, 2).join('\n').length + 1;
-          flipOne([message.subarray(rootAt)], number);
-          return signer.sign(message);
-        },
-      }),
-    ),
-  'the signature, once made': (sealing, number) =>
-    sealWith(
+      signing(flipRoot, () => undefined),
+    );
+  },
+  'the signature, once made': (sealing, number) => {
+    const flipSignature = (signature: Uint8Array): void => flipOne([signature], number);
+    return sealWith(
       sealing,
       () => undefined,
       buildStep,
-      (signer) => ({
-        key: signer.key,
-        sign: async (message) => {
-          const signature = new Uint8Array(await signer.sign(message));
-          flipOne([signature], number);
-          return signature;
-        },
-      }),
-    ),
+      signing(() => undefined, flipSignature),
+    );
+  },
 };
+
+/** A signer under whose hands the message, or the signature, changes. */
+function signing(onMessage: (bytes: Uint8Array) => void, onSignature: (bytes: Uint8Array) => void) {
+  return ({ key, sign }: Signer): Signer => ({
+    key,
+    sign: async (message) => {
+      onMessage(message);
+      const signature = new Uint8Array(await sign(message));
+      onSignature(signature);
+      return signature;
+    },
+  });
+}
 
 /** Seals a batch under a flip. @returns what was wrong with what left; undefined when nothing left */
 async function sealWith(
