@@ -1,7 +1,8 @@
 // The keyed stores on LevelDB (npm `level`), as measured: LevelDB alone neither keeps its promises after a failed write,
 // nor notices flipped bits, nor syncs its directory. So: every batch is synced and then the directory too; the process ends on the
 // first failed write and recovers on restart; every value carries our own SHA-256, checked on each read; at the start every file is
-// checked (level-files.ts), and that no acknowledged commit is missing (latest.ts). One process at a time: LevelDB's LOCK file.
+// checked (level-files.ts), and that no acknowledged commit is missing (latest.ts), or the opening is undone (opening.ts).
+// One process at a time: LevelDB's LOCK file.
 
 import { type FileHandle, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,6 +12,7 @@ import { StoreError } from '../log/ports.ts';
 import { type Change, type Get, type KeyedStores, type KeyValue, keyedStores } from './key-value.ts';
 import { Latest } from './latest.ts';
 import { checkLevelFiles } from './level-files.ts';
+import { SecondNames } from './opening.ts';
 import { seal, unseal } from './seal.ts';
 
 export interface LevelStore extends KeyedStores {
@@ -56,18 +58,33 @@ async function openKeyValue(dir: string, fatal: (error: Error) => never): Promis
   await syncDirectory(dirname(dir));
   const used = await exists(marker);
   if (used) await checkLevelFiles(location);
-  const db = await openDb(location, used);
+  const before = used ? await SecondNames.give(location) : undefined;
+  const db = await openDb(location, used).catch(async (error: unknown) => {
+    await before?.drop();
+    throw error;
+  });
+  let kv: LevelKeyValue;
   try {
     // No write is ever acknowledged before the marker is durable: without it there is nothing to lose, with it nothing is recreated.
     await syncDirectory(location);
     if (!used) await Latest.create(marker);
     await syncDirectory(dir);
     const latest = await Latest.open(marker, await latestIn(db));
-    return new LevelKeyValue(db, await open(location, 'r'), latest, fatal);
+    kv = new LevelKeyValue(db, await open(location, 'r'), latest, fatal);
   } catch (error) {
-    await db.close();
+    // What is missing may have been impossible to read just now: the next opening finds the files that this one found.
+    try {
+      await before?.putBack();
+    } finally {
+      await db.close();
+    }
     throw error;
   }
+  await before?.forgetAll().catch(async (cause: unknown) => {
+    await kv.close();
+    throw new StoreError('failed', `the second names of ${location} cannot be taken away`, { cause });
+  });
+  return kv;
 }
 
 /** The number of the latest commit in the database, 0 before the first. */

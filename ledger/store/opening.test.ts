@@ -1,0 +1,88 @@
+// An opening in which LevelDB leaves acknowledged writes out is undone. The read really fails: for that opening, the log is a name of
+// /proc/self/mem, whose first bytes no process can read (EIO).
+
+import { mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { Level } from 'level';
+import { utf8Encode } from '../core/bytes.ts';
+import { StoreError } from '../log/ports.ts';
+import { openLevelStore } from './level.ts';
+import { SecondNames } from './opening.ts';
+import { noFatal } from './testing.ts';
+
+describe('level: an opening that can be undone', () => {
+  let dir: string;
+  let level: string;
+  let log: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'probata-opening-'));
+    level = join(dir, 'level');
+    const store = await openLevelStore(dir, noFatal);
+    await store.index('a').write([['x', utf8Encode('1')]]);
+    await store.close();
+    const name = (await readdir(level)).find((file) => file.endsWith('.log')) ?? expect.fail('no log');
+    log = join(level, name);
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  const codeOfOpening = async () => {
+    const refusal = await openLevelStore(dir, noFatal).catch((error: unknown) => error);
+    return refusal instanceof StoreError ? refusal.code : refusal;
+  };
+
+  async function expectAllThere(): Promise<void> {
+    const store = await openLevelStore(dir, noFatal);
+    expect(await store.index('a').get('x')).to.deep.equal(utf8Encode('1'));
+    await store.close();
+    expect((await readdir(dir)).sort()).to.deep.equal(['in-use', 'level']);
+  }
+
+  /** LevelDB opens without being able to read its log, says nothing, and deletes it. */
+  async function openUnread(): Promise<Level> {
+    await rename(log, join(dir, 'aside'));
+    await symlink('/proc/self/mem', log);
+    const db = new Level(level);
+    await db.open();
+    await rm(join(dir, 'aside'));
+    return db;
+  }
+
+  it('puts back what LevelDB could not read and deleted', async () => {
+    const names = await SecondNames.give(level);
+    const db = await openUnread();
+    await names.putBack();
+    await db.close();
+    await expectAllThere();
+  });
+
+  it('without second names it is gone for good (control)', async () => {
+    await (await openUnread()).close();
+    expect(await codeOfOpening()).to.equal('corrupt');
+    expect(await codeOfOpening()).to.equal('corrupt');
+  });
+
+  it('leaves the files as they were when commits are missing', async () => {
+    const marker = join(dir, 'in-use');
+    const noted = await readFile(marker);
+    // Rot in the number outside: what it says cannot be read, so that nothing is known of what should be there.
+    await writeFile(marker, noted.fill(0, noted.indexOf('\n') + 1));
+    const before = (await readdir(level)).filter((name) => !name.startsWith('LO')).sort();
+    expect(await codeOfOpening()).to.equal('corrupt');
+    expect((await readdir(level)).sort()).to.deep.equal(before);
+    expect((await readdir(dir)).sort()).to.deep.equal(['in-use', 'level']);
+  });
+
+  it('forgets what an opening that crashed has left, but not what one that is still at it has', async () => {
+    const ours = await SecondNames.give(level);
+    const left = (await readdir(dir)).find((name) => name.startsWith('level.before.')) ?? expect.fail('no names');
+    // No process has this number: the largest is 2^22.
+    await rename(join(dir, left), join(dir, left.replace(String(process.pid), '99999999')));
+    const others = await SecondNames.give(level);
+    await ours.forgetAll();
+    expect((await readdir(dir)).filter((name) => name.startsWith('level.before.'))).to.have.length(1);
+    await others.drop();
+    await expectAllThere();
+  });
+});

@@ -1,0 +1,87 @@
+// An opening of LevelDB that can be undone. Whenever it opens, LevelDB reads its newest writes from a log, writes them into other files,
+// and deletes the log. A log that it cannot read, or does not find because the folder cannot be read, it leaves out, and opens all the
+// same: one read that fails would cost acknowledged writes for good. So every file has a second name in a folder beside until the
+// opening is known to be good. That is a copy of what was: an opening writes new files, and changes none in place.
+
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { StoreError } from '../log/ports.ts';
+
+/** Not data; and the lock must stay one file for everybody. */
+const NOT_KEPT = new Set(['LOCK', 'LOG', 'LOG.old']);
+
+/** The second names of one opening, in a folder of their own: other processes that try to open the database have theirs. */
+export class SecondNames {
+  readonly #location: string;
+  readonly #folder: string;
+
+  private constructor(location: string) {
+    this.#location = location;
+    this.#folder = `${location}.before.${process.pid}.${randomBytes(8).toString('hex')}`;
+  }
+
+  /**
+   * Before the database is opened.
+   * @param location the folder of LevelDB's files
+   * @throws StoreError failed
+   */
+  static async give(location: string): Promise<SecondNames> {
+    const names = new SecondNames(location);
+    try {
+      await mkdir(names.#folder, { mode: 0o700 });
+      for (const name of await readdir(location)) {
+        if (!NOT_KEPT.has(name)) await link(join(location, name), join(names.#folder, name));
+      }
+    } catch (cause) {
+      await names.drop();
+      throw new StoreError('failed', `the files of ${location} cannot be given second names`, { cause });
+    }
+    return names;
+  }
+
+  /**
+   * The opening was bad: its files give way to those that were there before. To be called while the database is still open, and
+   * with that locked: who opens the folder from now on finds the files as they were, and a lock of its own.
+   */
+  async putBack(): Promise<void> {
+    const bad = `${this.#folder}.bad`;
+    await sync(this.#folder);
+    await rename(this.#location, bad);
+    // A crash here leaves no folder of that name: this is refused, and a person can give the other its name.
+    await rename(this.#folder, this.#location);
+    await sync(dirname(this.#location));
+    await rm(bad, { recursive: true });
+  }
+
+  /** The opening was good. To be called before the first write: nobody needs what was, nor what openings that crashed have left. */
+  async forgetAll(): Promise<void> {
+    await this.drop();
+    const parent = dirname(this.#location);
+    for (const name of await readdir(parent)) {
+      const pid = new RegExp(`^${basename(this.#location)}\\.before\\.(\\d+)\\.`).exec(name)?.[1];
+      if (pid !== undefined && !isAlive(Number(pid))) await rm(join(parent, name), { recursive: true });
+    }
+  }
+
+  /** Takes the names away. */
+  drop(): Promise<void> {
+    return rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A process that tries to open the database now, and is about to find it locked, keeps its names until then. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+async function sync(folder: string): Promise<void> {
+  const directory = await open(folder, 'r');
+  await directory.sync();
+  await directory.close();
+}
