@@ -1,15 +1,8 @@
-// The long versions: every pair of failures, two hundred kills, a tree of three levels.
+// The long versions: every pair of failures, a tree of three levels.
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
-import { rounds } from '../../fixtures/slow.ts';
 import { memoryStores } from '../store/memory.ts';
-import { killOnce } from '../store/testing.ts';
 import { crashAndRecover, expectSound, faultsFrom, recoveryEffects, start, untilPublished, World } from './testing.ts';
-
-const KILLS = rounds(200);
 
 describe('log, at length', () => {
   it('survives every failure in a commit followed by every failure in the next start', async () => {
@@ -23,19 +16,6 @@ describe('log, at length', () => {
     }
     expect(pairs).to.be.above(300);
     console.log(JSON.stringify({ name: 'log-double-faults', n: pairs, failures: 0 }));
-  });
-
-  it(`loses nothing that it acknowledged in ${KILLS} kills`, async () => {
-    let acknowledged = 0;
-    for (let kill = 0; kill < KILLS; ) {
-      const dir = await mkdtemp(join(tmpdir(), 'probata-kills-'));
-      const world = new World({ courts: 0 });
-      // A folder grows over twenty kills; the moments are spread over the first third of a second.
-      for (let i = 0; i < 20; i++, kill++) acknowledged += await killOnce(dir, world, (kill * 37) % 331);
-      await rm(dir, { recursive: true });
-    }
-    expect(acknowledged).to.be.above(KILLS);
-    console.log(JSON.stringify({ name: 'log-kills', n: KILLS, acknowledged, lost: 0, forks: 0 }));
   });
 
   it('grows through three levels of tiles', async () => {

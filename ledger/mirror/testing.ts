@@ -8,7 +8,6 @@ import { formatTilePath, tilesForSize } from '../core/tile.ts';
 import { TileReader } from '../core/tile-reader.ts';
 import type { Cosigner, Http, IndexStore } from '../log/ports.ts';
 import type { KeyedStores } from '../store/key-value.ts';
-import { openLevelStore } from '../store/level.ts';
 import { memoryStores } from '../store/memory.ts';
 import type { ProtocolAnswer } from '../witness/answer.ts';
 import { witnessCosigner } from '../witness/client.ts';
@@ -23,7 +22,7 @@ import {
   TestLog,
   testClock,
   testCosigner,
-  WitnessBench,
+  type WitnessBench,
 } from '../witness/testing.ts';
 import { mirrorCosigner } from './client.ts';
 import { formatPackage, MIRROR_INFO_TYPE, packageRanges, parseMirrorInfo } from './package.ts';
@@ -261,31 +260,6 @@ export function prefixed(store: KeyedStores, role: string): KeyedStores {
     heads: (prefix) => store.heads(role + prefix),
     index: (prefix) => store.index(role + prefix),
   };
-}
-
-/** A court and a mirror on LevelDB that cosign a growing log until the process is killed, and say what they did. For kill.slow.test.ts. */
-export async function cosignForever(dir: string): Promise<never> {
-  const store = await openLevelStore(dir, (error) => {
-    throw error;
-  });
-  const court = await WitnessBench.open(prefixed(store, 'court.'));
-  const mirror = await MirrorBench.open(prefixed(store, 'mirror.'));
-  const opened = { court: sizeOf(await court.monitor()), mirror: (await mirror.servedSize()) ?? 0 };
-  console.log(`opened court ${opened.court}`);
-  console.log(`opened mirror ${opened.mirror}`);
-  const clients = {
-    court: courtClient(court, store.index('log')),
-    mirror: mirrorClient(mirrorHttp(mirror), store.index('log')),
-  };
-  const log = new TestLog();
-  for (let size = Math.max(opened.court, opened.mirror) + 1; ; size += 1 + (size % 13)) {
-    const head = await log.grow(size).head(size);
-    const cosign = async (role: 'court' | 'mirror'): Promise<void> => {
-      await clients[role].cosign(head, log.source);
-      console.log(`cosigned ${role} ${size}`);
-    };
-    await Promise.all([cosign('court'), cosign('mirror')]);
-  }
 }
 
 function sizeOf(checkpoint: ProtocolAnswer): number {

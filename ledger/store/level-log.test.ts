@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { expectSound, liveOnce, start, untilPublished, World } from '../log/testing.ts';
+import { type Ended, runLife } from '../rigs/child.ts';
+import { harmDone } from '../rigs/sound.ts';
 import { openLevelStore } from './level.ts';
 import { type Fault, FaultPlan } from './memory.ts';
-import { killOnce, lying, noFatal } from './testing.ts';
+import { lying, noFatal } from './testing.ts';
 
 describe('log on level', () => {
   let dir: string;
@@ -47,10 +49,16 @@ describe('log on level', () => {
   }).timeout(60_000);
 
   it('loses nothing that it acknowledged to a process that is killed', async () => {
-    const world = new World({ courts: 0 });
-    let acknowledged = 0;
-    for (const afterMs of [0, 7, 40, 110, 230]) acknowledged += await killOnce(dir, world, afterMs);
-    expect(acknowledged).to.be.above(5);
-    expect(world.acknowledged).to.have.length(acknowledged);
+    const lives: Ended[] = [];
+    for (const acknowledgements of [1, 9]) {
+      let said = 0;
+      const life = await runLife({ dir }, [], (line, child) => {
+        if (line.startsWith('ack') && ++said === acknowledgements) child.kill('SIGKILL');
+      });
+      expect(life.signal).to.equal('SIGKILL');
+      lives.push(life);
+      expect(await harmDone(dir, lives)).to.equal(undefined);
+    }
+    expect(lives.flatMap(({ acknowledged }) => acknowledged)).to.have.length.above(5);
   }).timeout(60_000);
 });

@@ -1,0 +1,82 @@
+// A disk whose syncs take 300 ms, or 2 s. Nothing may be acknowledged before the sync that makes it durable has come back: not by the
+// clock, but by the order of the system calls. Needs strace.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineRig, type Tally } from '../../fixtures/rig.ts';
+import { rounds } from '../../fixtures/slow.ts';
+import { parseEntry } from '../core/entry.ts';
+import { runLife } from './child.ts';
+import { Ground, NOTHING, SHAPES, type Shape } from './shapes.ts';
+import { harmDone } from './sound.ts';
+import { delayingSyncs, requireStrace } from './strace.ts';
+import type { Without } from './unsafe-store.ts';
+
+const BATCH = 5;
+const RECOVERED = SHAPES.find(({ name }) => name === 'tile completed') as Shape;
+
+/** Lives of so many batches, each under its own delay; counts acknowledgements. */
+async function liveSlowly(plans: readonly { delayMs: number; batches: number }[], without?: Without): Promise<Tally> {
+  requireStrace();
+  const failures: string[] = [];
+  let n = 0;
+  for (const { delayMs, batches } of plans) {
+    const orders = { batches: Array(batches).fill(BATCH), ...(without === undefined ? {} : { without }) };
+    const shape = without === undefined ? RECOVERED : { ...RECOVERED, prepare: async () => NOTHING };
+    await Ground.use((ground) =>
+      ground.on(shape, async (dir, before) => {
+        const output = join(dir, 'trace');
+        const life = await runLife({ dir, ...orders }, delayingSyncs(output, delayMs));
+        if (life.code !== 0) throw new Error(`a life on a slow disk ended with ${life.code}: ${life.stderr}`);
+        n += life.acknowledged.length;
+        for (const early of acknowledgedEarly(readFileSync(output, 'utf8'))) failures.push(`${delayMs} ms: ${early}`);
+        const harm = await harmDone(dir, [before, life], without);
+        if (harm !== undefined) failures.push(`${delayMs} ms: ${harm}`);
+      }),
+    );
+  }
+  return { n, failures };
+}
+
+/**
+ * Entries that were acknowledged while the newest write that holds them had not been followed by a whole sync of the same file.
+ * A life writes its acknowledgements in one write each, and an entry's id stands in LevelDB's log as it is.
+ */
+function acknowledgedEarly(trace: string): string[] {
+  const early: string[] = [];
+  /** By file: its writes that no sync has covered since. */
+  const unsynced = new Map<string, string[]>();
+  /** By thread: the file whose sync it waits for, and the writes that this sync covers. */
+  const syncing = new Map<string, { readonly file: string; readonly covered: number }>();
+  for (const line of trace.split('\n')) {
+    const [, thread = '', call = '', rest = ''] = /^(\d+) +(\S+?)(?:\((.*)| .*)?$/.exec(line) ?? [];
+    const file = /^\d+<([^>]*\.log)>/.exec(rest)?.[1];
+    const acknowledged = /^1<[^>]*>, "ack \d+ ([0-9a-f]+)\\n"/.exec(rest)?.[1];
+    if (call === 'write' && file !== undefined) unsynced.set(file, [...(unsynced.get(file) ?? []), rest]);
+    else if (call === 'write' && acknowledged !== undefined) {
+      const { id } = parseEntry(Buffer.from(acknowledged, 'hex'));
+      if ([...unsynced].some(([log, writes]) => log.includes('/ledger/') && writes.some((write) => write.includes(id))))
+        early.push(`${id} was acknowledged before it was durable`);
+    } else if (/^f(data)?sync$/.test(call) && file !== undefined) {
+      syncing.set(thread, { file, covered: (unsynced.get(file) ?? []).length });
+    }
+    const sync = syncing.get(thread);
+    if (sync !== undefined && / = 0(?: |$)/.test(line)) {
+      syncing.delete(thread);
+      unsynced.set(sync.file, (unsynced.get(sync.file) ?? []).slice(sync.covered));
+    }
+  }
+  return early;
+}
+
+defineRig({
+  id: 'T15',
+  name: 'every sync takes 300 ms, or 2 s',
+  run: () =>
+    liveSlowly([
+      { delayMs: 300, batches: rounds(20) },
+      { delayMs: 2000, batches: rounds(5) },
+    ]),
+  without: 'syncs: a write is acknowledged without one',
+  control: () => liveSlowly([{ delayMs: 300, batches: rounds(20) }], 'unsynced'),
+});

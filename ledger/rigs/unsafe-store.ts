@@ -1,0 +1,74 @@
+// The controls: LevelDB with one of our protections taken out at a time. For rigs only; what each leaves out is what the driver in
+// ledger/store/level.ts is for.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Level } from 'level';
+import { StoreError } from '../log/ports.ts';
+import { type Get, type KeyValue, keyedStores } from '../store/key-value.ts';
+import { type LevelStore, openLevelStore } from '../store/level.ts';
+
+/**
+ * `goes-on`: a failed write is reported and the next one is tried, on the same database.
+ * `forgives`: a failed write is taken for done.
+ * `write-behind`: a write is acknowledged while it still waits in memory.
+ * `unsynced`: a write is acknowledged without a sync.
+ */
+export const WITHOUT = ['goes-on', 'forgives', 'write-behind', 'unsynced'] as const;
+export type Without = (typeof WITHOUT)[number];
+
+/** How long a write waits in memory, ms. */
+const BEHIND_MS = 300;
+
+/** Opens the stores of one role: the product's, or without one protection. */
+export function openStore(dir: string, fatal: (error: Error) => never, without?: Without): Promise<LevelStore> {
+  return without === undefined ? openLevelStore(dir, fatal) : openUnsafeStore(dir, without);
+}
+
+async function openUnsafeStore(dir: string, without: Without): Promise<LevelStore> {
+  await mkdir(dir, { recursive: true });
+  const db = new Level<string, Uint8Array>(join(dir, 'level'), { keyEncoding: 'utf8', valueEncoding: 'view' });
+  await db.open();
+  return { ...keyedStores(unsafeKeyValue(db, without)), close: () => db.close() };
+}
+
+function unsafeKeyValue(db: Level<string, Uint8Array>, without: Without): KeyValue {
+  const waiting = new Map<string, Uint8Array | undefined>();
+  const get: Get = async (key) => (waiting.has(key) ? waiting.get(key) : await db.get(key));
+  let last: Promise<unknown> = Promise.resolve();
+  let behind: Promise<unknown> = Promise.resolve();
+
+  async function write(writes: ReadonlyMap<string, Uint8Array | undefined>): Promise<void> {
+    const operations = [...writes].map(([key, value]) =>
+      value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value },
+    );
+    try {
+      await db.batch(operations, { sync: without !== 'unsynced' });
+    } catch (error) {
+      if (without !== 'forgives') throw new StoreError('failed', 'LevelDB cannot write', { cause: error });
+    }
+  }
+
+  function writeBehind(writes: ReadonlyMap<string, Uint8Array | undefined>): void {
+    for (const [key, value] of writes) waiting.set(key, value);
+    const later = sleep(BEHIND_MS);
+    behind = behind.then(() => later).then(() => write(writes));
+  }
+
+  return {
+    get,
+    update(plan) {
+      const result = last.then(async () => {
+        const { writes, answer } = await plan(get);
+        const batch = new Map(writes);
+        if (without === 'write-behind') writeBehind(batch);
+        else if (batch.size > 0) await write(batch);
+        return answer;
+      });
+      last = result.catch(() => undefined);
+      return result;
+    },
+    scan: (range) => db.iterator(range),
+  };
+}
