@@ -13,6 +13,7 @@ export {
 } from './core/cosignature.ts';
 export { type DepositEntry, formatEntry, parseEntry } from './core/entry.ts';
 export { type LedgerCode, LedgerError } from './core/errors.ts';
+export { checkForkReport, type Fork, type ProvenFork } from './core/fork-report.ts';
 export { EMPTY_ROOT, type Hash, leafHash, nodeHash, treeRoot } from './core/hash.ts';
 export { canonicalJson, type Json, parseCanonicalJson, parseJson } from './core/json.ts';
 export {
@@ -29,6 +30,12 @@ export {
   type VerifierKey,
   vkeyOf,
 } from './core/note.ts';
+export {
+  checkOmissionReport,
+  type Omission,
+  type OmissionTrust,
+  type ProvenOmission,
+} from './core/omission-report.ts';
 export {
   evaluatePolicy,
   type GroupState,
@@ -50,6 +57,7 @@ export {
   type Subtree,
 } from './core/proof.ts';
 export { appendLeaf, type CompactRange, EMPTY_RANGE, rangeRoot } from './core/range.ts';
+export { openReceipt, type Receipt } from './core/receipt.ts';
 export { type Signer, signNote, verifySignature } from './core/signature.ts';
 export { formatTilePath, newTiles, parseTilePath, type Tile, tilesForSize } from './core/tile.ts';
 export { type FetchTile, TileReader, type TreeHead } from './core/tile-reader.ts';

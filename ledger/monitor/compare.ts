@@ -3,6 +3,7 @@
 // newer checkpoint before it is believed (ledger/core/tile-reader.ts). Who is asked, and when again, is watch.ts's task.
 
 import { equal } from '../core/bytes.ts';
+import { formatCheckpoint } from '../core/checkpoint.ts';
 import { forkReport } from '../core/fork-report.ts';
 import { EMPTY_ROOT, type Hash } from '../core/hash.ts';
 import type { VerifierKey } from '../core/note.ts';
@@ -17,6 +18,26 @@ export type Comparison =
   /** Nobody has shown the newer tree yet. */
   | { readonly outcome: 'open'; readonly reason: Error };
 
+/** Readers of trees, one for each source and tree: what one source got wrong says nothing about the others. */
+export class TreeReaders {
+  readonly #sources: readonly FetchTile[];
+  /** By checkpoint text, so that several comparisons with one tree fetch its tiles once. */
+  readonly #readers = new Map<string, readonly TileReader[]>();
+
+  /** @param sources where trees may be read, in the order in which they are asked */
+  constructor(sources: readonly FetchTile[]) {
+    this.#sources = sources;
+  }
+
+  /** Readers of the tree under a head. */
+  of({ checkpoint }: SignedHead): readonly TileReader[] {
+    const text = formatCheckpoint(checkpoint);
+    const readers = this.#readers.get(text) ?? this.#sources.map((source) => new TileReader(checkpoint, source));
+    this.#readers.set(text, readers);
+    return readers;
+  }
+}
+
 /** The newer tree at the older one's size. */
 interface Beginning {
   readonly root: Hash;
@@ -26,16 +47,16 @@ interface Beginning {
 /**
  * Compares two checkpoints of one log.
  * @param a, b both signed by one of `logKeys`, in any order
- * @param sources where the newer tree may be read, in the order in which they are asked
+ * @param readers where the newer tree may be read
  */
 export async function compare(
   a: SignedHead,
   b: SignedHead,
-  sources: readonly FetchTile[],
+  readers: TreeReaders,
   logKeys: readonly VerifierKey[],
 ): Promise<Comparison> {
   const [older, newer] = inOrder(a, b);
-  const beginning = await beginningOf(newer, older.checkpoint.size, sources);
+  const beginning = await beginningOf(newer, older.checkpoint.size, readers);
   if (beginning instanceof Error) return { outcome: 'open', reason: beginning };
   const { root, proof } = beginning;
   if (equal(root, older.checkpoint.root)) return { outcome: 'consistent' };
@@ -49,14 +70,12 @@ function inOrder(a: SignedHead, b: SignedHead): [older: SignedHead, newer: Signe
   return difference < 0 || (difference === 0 && a.note < b.note) ? [a, b] : [b, a];
 }
 
-async function beginningOf(newer: SignedHead, size: number, sources: readonly FetchTile[]): Promise<Beginning | Error> {
+async function beginningOf(newer: SignedHead, size: number, readers: TreeReaders): Promise<Beginning | Error> {
   if (size === newer.checkpoint.size) return { root: newer.checkpoint.root, proof: [] };
   if (size === 0) return { root: EMPTY_ROOT, proof: [] };
   let reason = new Error('there is nobody to ask for tiles');
-  for (const source of sources) {
+  for (const reader of readers.of(newer)) {
     try {
-      // A reader of its own for each source: what one of them got wrong says nothing about the others.
-      const reader = new TileReader(newer.checkpoint, source);
       return { root: rangeRoot(await reader.range(size)), proof: await reader.consistencyProof(size) };
     } catch (error) {
       reason = error as Error;

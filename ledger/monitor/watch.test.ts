@@ -58,6 +58,14 @@ describe('monitor: what honest nodes show', () => {
     expect(tiles()).to.equal(before);
   });
 
+  it('fetches the tiles of our own tree once for all peers that are behind', async () => {
+    const network = await bench(600);
+    for (const { name } of network.nodes) await network.node(name).show(LOG, 300);
+    await network.poll();
+    const served = network.asked.filter((url) => url.startsWith('http://mirror/tile/'));
+    expect(new Set(served).size).to.equal(served.length);
+  });
+
   it('may be nothing at all, on either side', async () => {
     const network = await bench(5);
     expect(await network.poll()).to.deep.equal([]);

@@ -9,7 +9,7 @@ import { formatCheckpoint, openCheckpoint } from '../core/checkpoint.ts';
 import { parseNote, type VerifierKey } from '../core/note.ts';
 import type { FetchTile } from '../core/tile-reader.ts';
 import type { Clock, Http, SignedHead } from '../log/ports.ts';
-import { type Comparison, compare } from './compare.ts';
+import { type Comparison, compare, TreeReaders } from './compare.ts';
 import type { MonitorEvent } from './events.ts';
 import { latestOf, openShown, type Peer, type Shown, tilesOf } from './peer.ts';
 
@@ -21,6 +21,9 @@ export const WITHHELD_MS = 600_000;
 
 /** Open questions kept about one peer, the oldest first: they are the ones that will be settled first. */
 const QUESTIONS_MAX = 16;
+
+/** What two checkpoints of one size are compared with. */
+const NOBODY = new TreeReaders([]);
 
 /** A log that this node cosigns or writes. */
 export interface WatchedLog {
@@ -144,6 +147,7 @@ export class Monitor {
     const note = await log.own();
     if (note === undefined) return;
     const own = { note: utf8Decode(note) ?? '', checkpoint: openCheckpoint(parseNote(note), log.keys) };
+    const readers = new TreeReaders(this.#sources(log));
     const ours = formatCheckpoint(own.checkpoint);
     for (const watched of [...this.#peers, this.#submitted]) {
       for (const [text, question] of watched.questions) {
@@ -153,7 +157,7 @@ export class Monitor {
           watched.questions.delete(text);
           continue;
         }
-        const comparison = await compare(own, question.head, this.#sources(log), log.keys);
+        const comparison = await compare(own, question.head, readers, log.keys);
         if (comparison.outcome === 'open') {
           this.#stillOpen(watched, question, comparison.reason);
           continue;
@@ -172,7 +176,7 @@ export class Monitor {
       if (head === undefined) continue;
       const other = bySize.get(head.checkpoint.size);
       if (other === undefined) bySize.set(head.checkpoint.size, head);
-      const comparison = other === undefined ? undefined : await compare(other, head, [], log.keys);
+      const comparison = other === undefined ? undefined : await compare(other, head, NOBODY, log.keys);
       if (comparison?.outcome === 'fork') this.#found(this.#peers[i] as Watched, comparison);
     }
   }

@@ -9,7 +9,7 @@ import { openCheckpoint } from '../core/checkpoint.ts';
 import { LedgerError } from '../core/errors.ts';
 import { checkForkReport, type Fork, formatForkReport, parseForkReport } from '../core/fork-report.ts';
 import { parseNote } from '../core/note.ts';
-import { compare } from '../monitor/compare.ts';
+import { compare, TreeReaders } from '../monitor/compare.ts';
 import { tilesOfLog } from '../monitor/testing.ts';
 import { ORIGIN, TestLog, testSigner } from '../witness/testing.ts';
 
@@ -32,7 +32,7 @@ async function realReport(): Promise<string> {
   const newer = randomInt(older, SIZE_MAX);
   const fork = forkFrom(from);
   const [a, b] = randomInt(2) === 0 ? [fork, LOG] : [LOG, fork];
-  const comparison = await compare(await a.head(older), await b.head(newer), [tilesOfLog(b)], KEYS);
+  const comparison = await compare(await a.head(older), await b.head(newer), new TreeReaders([tilesOfLog(b)]), KEYS);
   if (comparison.outcome !== 'fork') throw new Error(`two histories from ${from} on are ${comparison.outcome}`);
   return comparison.report;
 }
