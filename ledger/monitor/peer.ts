@@ -27,7 +27,7 @@ export interface Shown {
 }
 
 /** How long one exchange of a few kilobytes may take, ms. */
-const EXCHANGE_TIMEOUT_MS = 10_000;
+const EXCHANGE_TIMEOUT_MS = 5000;
 
 /** The longest bundle: every entry after its length. */
 const BUNDLE_BYTES_MAX = TILE_WIDTH * (2 + ENTRY_BYTES_MAX);

@@ -50,6 +50,8 @@ export class ShownNode {
   /** Whose tiles it serves, if any. */
   tiles: FetchTile | undefined;
   down = false;
+  /** How long its tiles take to be refused; as good as the timeout of a real connection. */
+  hangs: Promise<void> | undefined;
 
   constructor(name: string) {
     this.name = name;
@@ -96,8 +98,12 @@ export class MonitorBench {
   readonly http: Http = async ({ url }) => {
     this.asked.push(url);
     const [, name = '', path = ''] = /^http:\/\/([^/]+)\/(.*)$/.exec(url) ?? [];
-    const { note, tiles, down } = this.node(name);
+    const { note, tiles, down, hangs } = this.node(name);
     if (down) throw new Error('connection refused');
+    if (hangs !== undefined && path !== 'checkpoint') {
+      await hangs;
+      throw new Error('timed out');
+    }
     const body = path === 'checkpoint' ? note : await tiles?.(parseTilePath(path)).catch(() => undefined);
     return { status: body === undefined ? 404 : 200, headers: {}, body: body ?? new Uint8Array(0) };
   };

@@ -207,6 +207,26 @@ describe('monitor: what is not evidence', () => {
     expect(proven(await network.poll())).to.deep.equal([[301, 600]]);
   });
 
+  it('a source that hangs holds all questions up together, and once', async () => {
+    const network = await bench(600);
+    const [hanging, other] = [network.node('court-1'), network.node('court-2')];
+    let over = (): void => undefined;
+    hanging.hangs = new Promise((resolve) => {
+      over = resolve;
+    });
+    await hanging.show(FORK, 300);
+    await other.show(FORK, 200);
+    const polling = network.poll();
+    const pending = () => network.asked.filter((url) => url.startsWith('http://court-1/tile/'));
+    while (pending().length === 0) await new Promise((resolve) => setImmediate(resolve));
+    over();
+    expect(proven(await polling).sort()).to.deep.equal([
+      [200, 600],
+      [300, 600],
+    ]);
+    expect(new Set(pending()).size).to.equal(pending().length);
+  });
+
   it('a peer that is down is a warning at its 1st, 2nd, 4th, 8th failure, and the others are still watched', async () => {
     const network = await bench(600);
     network.node('court-1').down = true;

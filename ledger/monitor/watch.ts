@@ -148,25 +148,32 @@ export class Monitor {
     if (note === undefined) return;
     const own = { note: utf8Decode(note) ?? '', checkpoint: openCheckpoint(parseNote(note), log.keys) };
     const readers = new TreeReaders(this.#sources(log));
-    const ours = formatCheckpoint(own.checkpoint);
-    for (const watched of [...this.#peers, this.#submitted]) {
-      for (const [text, question] of watched.questions) {
-        if (question.head.checkpoint.origin !== log.origin) continue;
-        const agreement = text + (question.head.checkpoint.size > own.checkpoint.size ? ours : '');
-        if (agreement === watched.agreed) {
-          watched.questions.delete(text);
-          continue;
-        }
-        const comparison = await compare(own, question.head, readers, log.keys);
-        if (comparison.outcome === 'open') {
-          this.#stillOpen(watched, question, comparison.reason);
-          continue;
-        }
-        watched.questions.delete(text);
-        if (comparison.outcome === 'consistent') watched.agreed = agreement;
-        else this.#found(watched, comparison);
-      }
-    }
+    // All at once: a source that hangs then costs the poll one timeout, and not one for each question.
+    const settling = [...this.#peers, this.#submitted].flatMap((watched) =>
+      [...watched.questions.values()]
+        .filter(({ head }) => head.checkpoint.origin === log.origin)
+        .map((question) => this.#settle(watched, question, own, readers, log.keys)),
+    );
+    await Promise.all(settling);
+  }
+
+  /** Asks one question; it stays when nobody's tiles answer it. */
+  async #settle(
+    watched: Watched,
+    question: Question,
+    own: SignedHead,
+    readers: TreeReaders,
+    logKeys: readonly VerifierKey[],
+  ): Promise<void> {
+    const { checkpoint } = question.head;
+    const text = formatCheckpoint(checkpoint);
+    const agreement = text + (checkpoint.size > own.checkpoint.size ? formatCheckpoint(own.checkpoint) : '');
+    const known = agreement === watched.agreed;
+    const comparison = known ? undefined : await compare(own, question.head, readers, logKeys);
+    if (comparison?.outcome === 'open') return this.#stillOpen(watched, question, comparison.reason);
+    watched.questions.delete(text);
+    if (comparison?.outcome === 'fork') this.#found(watched, comparison);
+    else watched.agreed = agreement;
   }
 
   /** Peers at one size need nobody's tiles to contradict each other, also while we ourselves are elsewhere. */
