@@ -92,6 +92,6 @@ defineRig({
       const kills = strikes.filter(({ point }) => isWrite(point) && point.fault === 'KILL');
       const errors = strikes.filter(({ point }) => isWrite(point) && point.fault === 'EIO');
       const draw = (die: (below: number) => number) => ({ first: oneOf(kills, die), second: oneOf(errors, die) });
-      return strikeTwice(ground, rounds(30), draw, { batches: [1, 60, 60, 60], without: 'forgives' });
+      return strikeTwice(ground, rounds(100), draw, { batches: [1, 60, 60, 60], without: 'forgives' });
     }),
 });
