@@ -165,7 +165,8 @@ function operatorCommands(root: Command, context: Context): void {
     .description('derive a whole ledger again from its entries and compare everything; exit 1 when something differs')
     .argument('<url-or-dir>', 'http://127.0.0.1:8600/ledger, a mirror’s prefix, or the folder of a platform or mirror')
     .option('--trust <file>', 'trust bundle that names the log’s key; a folder’s own by default')
-    .action(async (target: string, options: { trust?: string }) => {
+    .option('--opaque', 'a log that others wrote: say nothing about what its entries hold')
+    .action(async (target: string, options: { trust?: string; opaque?: boolean }) => {
       const { runFsck } = await import('./commands/fsck.ts');
       context.exit(await runFsck(target, options, context));
     });

@@ -14,6 +14,7 @@ import { parseHeadRecord } from '../../ledger/log/head-record.ts';
 import { StoreError, type TileStore } from '../../ledger/log/ports.ts';
 import { PUBLISHED_KEY } from '../../ledger/log/published.ts';
 import { Reader } from '../../ledger/log/reader.ts';
+import { entryOrder } from '../../ledger/tools/entry-order.ts';
 import { type FsckProblem, fsck } from '../../ledger/tools/fsck.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
@@ -40,18 +41,24 @@ interface Source {
 /**
  * Checks one ledger.
  * @param target URL of a ledger (`…/ledger`, `…/mirror/<origin hash>`) or a platform's or mirror's folder
- * @param options `trust`: trust bundle that names the log's key; a folder's own when not given
+ * @param options `trust`: trust bundle that names the log's key; a folder's own when not given. `opaque`: the entries are somebody
+ *   else's, and nothing is said about what they hold
  * @returns the exit code
  * @throws StartError
  */
-export async function runFsck(target: string, options: { trust?: string }, terminal: Terminal): Promise<number> {
+export async function runFsck(
+  target: string,
+  options: { trust?: string; opaque?: boolean },
+  terminal: Terminal,
+): Promise<number> {
   const source = await openSource(target, terminal);
   try {
     const keys = options.trust === undefined ? source.keys : readTrust(options.trust).policy.logs.map(({ key }) => key);
     if (keys === undefined)
       throw new StartError('input-missing', 'name the trust bundle that has the log’s key with --trust');
     const logKey = await keyOf(source.fetch, keys);
-    const result = await fsck({ fetch: source.fetch, logKey, onProgress: progress });
+    const inspect = options.opaque === true ? {} : { inspect: entryOrder() };
+    const result = await fsck({ fetch: source.fetch, logKey, onProgress: progress, ...inspect });
     for (const problem of result.problems) terminal.out(line(problem));
     const { size, root, entries, problems } = result;
     terminal.out(`size ${size}, root ${base64Encode(root)}, ${entries} entries read, ${problems.length} problems`);
