@@ -10,6 +10,7 @@ import { type Context, countOf, type Terminal } from './commands/context.ts';
 import type { HammerCommand } from './commands/hammer.ts';
 import { keyCommands } from './commands/key-commands.ts';
 import { reportCommands } from './commands/report-commands.ts';
+import { recoveryCommands } from './commands/recovery-commands.ts';
 import type { NewParty } from './commands/token.ts';
 
 const EXIT_FAILED = 1;
@@ -61,6 +62,7 @@ function createProgram(terminal: Terminal, exit: (code: number) => void): Comman
   operatorCommands(program, context);
   reportCommands(program, context);
   keyCommands(program, context);
+  recoveryCommands(program, context);
   tokenCommands(program.command('token').description('tokens of those who may deposit at a platform'), context);
   return program;
 }

@@ -81,6 +81,11 @@ export async function openMirrorStores(dir: string, fatal: Fatal): Promise<Mirro
   };
 }
 
+/** Every row of a member's store, whichever role it has: for copies and checks. As {@link openPlatformStores}. */
+export function openRows(dir: string, fatal: Fatal): Promise<Pick<LevelStore, 'rows' | 'copyIn' | 'close'>> {
+  return openLevel(dir, fatal);
+}
+
 async function openLevel(dir: string, fatal: Fatal): Promise<LevelStore> {
   try {
     return await openLevelStore(join(dir, STORE_FOLDER), fatal);

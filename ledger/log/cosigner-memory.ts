@@ -46,7 +46,7 @@ export async function compareMemory(
   const ourSize = own?.head.checkpoint.size ?? 0;
   if (size > ourSize) {
     onEvent({ kind: 'cosigner-ahead', severity: 'alarm', cosigner: name, note: theirs.note });
-    throw new LogError('behind-cosigners', `${name} knows size ${size}, we know ${ourSize}: an old backup?`);
+    throw new LogError('behind-cosigners', `${name} knows size ${size}, this copy of the ledger ends at ${ourSize}`);
   }
   const ourRoot = own === undefined ? EMPTY_ROOT : rangeRoot(await own.reader.range(size));
   if (equal(ourRoot, root)) return;

@@ -21,6 +21,9 @@ export interface Tree {
 /** The tree without entries. */
 export const EMPTY_TREE: Tree = { range: EMPTY_RANGE, edge: new Map() };
 
+/** What appending needs to know of an entry. */
+type Appended = Pick<Pooled, 'entry' | 'leaf'>;
+
 /** The tree after a batch, and the tiles that this creates or widens. */
 export interface Step {
   readonly tree: Tree;
@@ -30,7 +33,7 @@ export interface Step {
 const NO_BYTES = new Uint8Array(0);
 
 /** Appends a batch. */
-export function buildStep(tree: Tree, batch: readonly Pooled[]): Step {
+export function buildStep(tree: Tree, batch: readonly Appended[]): Step {
   const edge = new Map<Tile['level'], Uint8Array>();
   const tiles: StagedTile[] = [];
   const size = tree.range.size;
@@ -45,7 +48,7 @@ export function buildStep(tree: Tree, batch: readonly Pooled[]): Step {
 
 function growBundles(
   tree: Tree,
-  batch: readonly Pooled[],
+  batch: readonly Appended[],
   edge: Map<Tile['level'], Uint8Array>,
   tiles: StagedTile[],
 ): void {

@@ -16,6 +16,10 @@ import { SecondNames } from './opening.ts';
 import { seal, unseal } from './seal.ts';
 
 export interface LevelStore extends KeyedStores {
+  /** Every key and value as they stand now, whoever's they are; no value where the bytes are not those that were written. */
+  rows(): AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>;
+  /** Writes rows of a copy, all of them or none. */
+  copyIn(rows: readonly (readonly [key: string, value: Uint8Array])[]): Promise<void>;
   /** Ends after the writes in flight. */
   close(): Promise<void>;
 }
@@ -45,7 +49,8 @@ export async function openLevelStore(dir: string, fatal: (error: Error) => never
   try {
     const kv = await openKeyValue(folder, fatal);
     const close = () => kv.close().finally(() => OPEN.delete(folder));
-    return { ...keyedStores(kv), close };
+    const copyIn: LevelStore['copyIn'] = (rows) => kv.update(async () => ({ writes: rows, answer: undefined }));
+    return { ...keyedStores(kv), rows: () => kv.rows(), copyIn, close };
   } catch (error) {
     OPEN.delete(folder);
     throw error;
@@ -174,12 +179,22 @@ class LevelKeyValue implements KeyValue {
   }
 
   async *scan(range: Parameters<KeyValue['scan']>[0]): AsyncGenerator<[string, Uint8Array]> {
+    for await (const [key, sealed] of this.#sealed(range)) yield [key, unseal(key, sealed)];
+  }
+
+  async *rows(): AsyncGenerator<[string, Uint8Array | undefined]> {
+    for await (const [key, sealed] of this.#sealed({})) {
+      if (key !== LATEST_KEY) yield [key, unsealed(key, sealed)];
+    }
+  }
+
+  async *#sealed(range: Partial<Parameters<KeyValue['scan']>[0]>): AsyncGenerator<[string, Uint8Array]> {
     const iterator = this.#db.iterator(range);
     try {
       for (;;) {
         const next = await this.#read(() => iterator.next());
         if (next === undefined) return;
-        yield [next[0], unseal(next[0], next[1])];
+        yield next;
       }
     } finally {
       await iterator.close();
@@ -264,5 +279,15 @@ class LevelKeyValue implements KeyValue {
     // A crash here: the database has a commit that nobody was told of.
     await this.#latest.note(number);
     this.#deferred = new Map();
+  }
+}
+
+/** The value; undefined when the bytes are not those that were sealed. */
+function unsealed(key: string, sealed: Uint8Array): Uint8Array | undefined {
+  try {
+    return unseal(key, sealed);
+  } catch (error) {
+    if (error instanceof StoreError) return undefined;
+    throw error;
   }
 }

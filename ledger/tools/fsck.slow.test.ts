@@ -63,7 +63,7 @@ async function makeLedger(hasBad: boolean): Promise<Ledger> {
       const isBad = hasBad && n % BAD_ENTRY_EVERY === BAD_ENTRY_EVERY - 1;
       if (isBad) bad.push(n);
       const entry = isBad ? flawed(n) : entryOf(n);
-      return { entry, leaf: leafHash(entry), receivedMs: 0, resolve: () => {}, reject: () => {} };
+      return { entry, leaf: leafHash(entry) };
     });
     const step = buildStep(tree, batch);
     for (const { tile, bytes } of step.tiles) {

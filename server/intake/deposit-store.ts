@@ -9,6 +9,7 @@
  *   key/<party and key>     the deposit that an Idempotency-Key made
  *   uncertified/<id>        a certificate is owed; there until it is stored
  *   certificate/<id>[/<n>]  the certificate (of file n alone)
+ *   lost/<id>               an entry whose deposit this store does not know: it came back from a mirror (recovery/refill.ts)
  *   upload/<blob>           a blob that no deposit holds yet; deleted with its blob at the next start
  *
  * Ids are UUIDv7 made in received order (clock.ts), so key order is received order.
@@ -115,6 +116,19 @@ export class DepositStore {
     );
   }
 
+  /**
+   * As {@link sequenced}, of entries that come from a mirror's copy: those whose deposit is not known are noted as lost.
+   * @returns how many are lost
+   */
+  async refilled(first: number, entries: readonly Uint8Array[]): Promise<number> {
+    await this.sequenced(first, entries);
+    const ids = entries.map((entry) => parseEntry(entry).id);
+    const known = await Promise.all(ids.map((id) => this.deposit(id)));
+    const lost = ids.filter((_, i) => known[i] === undefined);
+    await this.#index.write(lost.map((id) => [`lost/${id}`, NOTHING]));
+    return lost.length;
+  }
+
   /** Deposits whose entry the ledger has not sequenced, in received order. */
   async pending(): Promise<Deposit[]> {
     const found: Deposit[] = [];
@@ -127,12 +141,16 @@ export class DepositStore {
     return (await this.#keys('uncertified/')).map((key) => key.slice('uncertified/'.length));
   }
 
-  /** The newest deposit, or undefined when there is none: the clock may not go back behind it. */
+  /**
+   * The newest id, or undefined when there is none: the clock may not go back behind it. Of an entry that came back without its deposit, too.
+   */
   async latestId(): Promise<string | undefined> {
-    for await (const [key] of this.#index.scan({ gte: 'deposit/', lt: `deposit/${END}`, limit: 1, reverse: true })) {
-      return key.slice('deposit/'.length);
+    const ids: string[] = [];
+    for (const prefix of ['deposit/', 'index/']) {
+      const range = { gte: prefix, lt: `${prefix}${END}`, limit: 1, reverse: true };
+      for await (const [key] of this.#index.scan(range)) ids.push(key.slice(prefix.length));
     }
-    return undefined;
+    return ids.sort().at(-1);
   }
 
   async deposit(id: string): Promise<Deposit | undefined> {

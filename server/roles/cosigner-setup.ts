@@ -49,6 +49,25 @@ export function readVkey(dir: string, vkey: string): VerifierKey {
   }
 }
 
+/** Makes something when it is first asked for, and the same ever after. */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** Waits for a task of the start; the stores are closed when it fails. */
+export async function closingOnError(stores: { close(): Promise<void> }, task: Promise<void>): Promise<void> {
+  try {
+    await task;
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
+}
+
 /**
  * Serves the app and watches the others until it is closed, then closes the stores.
  * @param client the monitor's connections

@@ -21,6 +21,7 @@ import { ledgerEvents } from '../ledger-events.ts';
 import type { EventLog } from '../logging.ts';
 import { Metrics } from '../metrics.ts';
 import { Notary } from '../notarize.ts';
+import { forgetRestored, refuseHalfRefilled } from '../recovery/marks.ts';
 import { openPlatformStores, type PlatformStores } from '../wiring.ts';
 import { cosignersOf, factsOf, type PlatformKeys, type PlatformTrust, readKeys, readTrust } from './platform-setup.ts';
 import type { OpenRole, RoleContext, RunningRole } from './process.ts';
@@ -44,6 +45,7 @@ export async function openPlatformWith(
   surroundings: PlatformSurroundings,
 ): Promise<RunningRole> {
   const { clock, limits, volume } = surroundings;
+  refuseHalfRefilled(dir);
   const config = readConfig(dir, 'platform');
   const trust = readTrust(dir);
   const keys = await readKeys(dir, await Keyring.open(dir, config.hsm, context.env), trust);
@@ -62,7 +64,7 @@ export async function openPlatformWith(
   const cosigners = cosignersOf(config, trust, client.http, stores.ledger);
   const space = diskSpace(volume, limits.freeShareMin);
   const { notary, readiness } = await openNotary({
-    ...{ config, trust, keys, stores, cosigners, clock, limits, space, log, alarm },
+    ...{ dir, config, trust, keys, stores, cosigners, clock, limits, space, log, alarm },
     http: client.http,
     fatal,
   });
@@ -100,6 +102,7 @@ export async function openPlatformWith(
 }
 
 interface Opened {
+  readonly dir: string;
   readonly config: PlatformConfig;
   readonly trust: PlatformTrust;
   readonly keys: PlatformKeys;
@@ -122,11 +125,16 @@ async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readi
   const publishedSize = (): number | undefined => notary?.ledger.published()?.checkpoint.size;
   const readiness = new Readiness({ policy, cosigners, publishedSize });
   const { tiles, heads, ledger, deposits, blobs } = stores;
+  const tell = ledgerEvents(log, readiness, alarm);
   const origin = trust.logKey.name;
   notary = await Notary.open({
     openLog: (hooks) =>
       Log.open({ ...hooks, origin, signer: keys.log, tiles, heads, index: ledger, cosigners, policy, clock, fatal }),
-    onLedgerEvent: ledgerEvents(log, readiness, alarm),
+    onLedgerEvent: (event) => {
+      // The cosigners know nothing that this folder does not: whatever it came out of, it has caught up.
+      if (event.kind === 'question-settled') forgetRestored(o.dir);
+      tell(event);
+    },
     index: deposits,
     blobs,
     space,

@@ -1,0 +1,45 @@
+/** The commands of `probata` with which an operator brings a member back. */
+import type { Command } from 'commander';
+import type { Context } from './context.ts';
+
+/** Defines `backup`, `restore` and `refill`. */
+export function recoveryCommands(root: Command, { err }: Context): void {
+  root
+    .command('backup')
+    .description('write a stopped member’s folder to one file, keys and store included, and check the file')
+    .argument('<dir>', 'the folder of a platform, court or mirror')
+    .requiredOption('--out <file>', 'the backup; must not exist')
+    .action(async (dir: string, { out }: { out: string }) => {
+      const { backup } = await import('../recovery/backup.ts');
+      const { role, files, rows, bytes, sha256 } = await backup(dir, out, Date.now());
+      err(`backed up a ${role}: ${files} files, ${rows} rows, ${bytes} bytes`);
+      err(`sha256 ${sha256}`);
+    });
+  root
+    .command('restore')
+    .description('make a member’s folder out of a backup; it signs nothing before it has caught up')
+    .argument('<file>', 'the backup')
+    .argument('<dir>', 'where the member is to live; missing or empty')
+    .option(
+      '--ask <url...>',
+      'a court or a mirror: whom to ask what the log has signed since; a platform’s …/ledger, others’ …/witness and …/mirror',
+      [],
+    )
+    .action(async (file: string, dir: string, { ask }: { ask: string[] }) => {
+      const { restore } = await import('../recovery/restore.ts');
+      const { role, taken } = await restore({ file, dir, ask, nowMs: Date.now() });
+      err(`restored a ${role} as it was at ${taken}; it catches up when it is started`);
+    });
+  root
+    .command('refill')
+    .description('rebuild a stopped platform’s ledger from one arbitration mirror; signs nothing')
+    .argument('<dir>', 'the platform’s folder, data/platform')
+    .requiredOption('--from <url-or-dir>', 'the mirror: http://127.0.0.1:8605/mirror, or the folder of one')
+    .action(async (dir: string, { from }: { from: string }) => {
+      const { refill } = await import('../recovery/refill.ts');
+      const { size, root, added, lost } = await refill(dir, from, err);
+      err(`size ${size}, root ${root}, ${added} entries added`);
+      if (lost > 0)
+        err(`${lost} entries have no deposit here: their records and salts live in their certificates alone`);
+    });
+}

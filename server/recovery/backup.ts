@@ -1,0 +1,147 @@
+/**
+ * `probata backup`: one member's folder as one file: configuration, keys as they are (an encrypted one stays so), tokens, reports, evidence
+ * bytes, and every row of its store. Of a stopped member: nothing moves while it is copied, so the copy is of one moment.
+ * The file is written under another name, read back from the disk and checked whole before it gets its own.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { CONFIG_FILE, readRole, STORE_FOLDER } from '../config.ts';
+import { StartError } from '../start-error.ts';
+import { openRows } from '../wiring.ts';
+import { BackupReader, type Item, writeBackup } from './backup-stream.ts';
+import { RESTORED_FILE } from './marks.ts';
+
+/** What is not copied as files: the store's rows are copied one by one, and what was never finished is nobody's. */
+const LEFT_OUT = [join(STORE_FOLDER, 'level'), join(STORE_FOLDER, 'in-use'), join(STORE_FOLDER, 'blobs', 'unfinished')];
+
+export interface BackupSummary {
+  readonly role: string;
+  readonly files: number;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Of the whole file, lower-case hex. */
+  readonly sha256: string;
+}
+
+/**
+ * Writes the backup of a member.
+ * @param dir the member's folder
+ * @param out the file; must not exist
+ * @param nowMs the present, ms since the epoch
+ * @throws StartError `data-exists`, `data-locked` (it runs), `backup-damaged`, `config-*`
+ */
+export async function backup(dir: string, out: string, nowMs: number): Promise<BackupSummary> {
+  const role = readRole(dir);
+  if (existsSync(join(dir, RESTORED_FILE)))
+    throw new StartError('data-exists', `${dir} was restored and has not caught up: start it first, then back it up`);
+  if (existsSync(out)) throw new StartError('data-exists', `${out} exists; a backup is never overwritten`);
+  const rows = await openRows(dir, (error) => {
+    throw error;
+  }).catch((error) => {
+    if (error instanceof StartError && error.code === 'data-locked') throw stopFirst(dir, error);
+    throw error;
+  });
+  const unfinished = `${out}.unfinished`;
+  // One that was cut short left its file: it is of no use to anyone.
+  await rm(unfinished, { force: true });
+  try {
+    const head = { role, name: basename(resolve(dir)), taken: new Date(nowMs).toISOString() };
+    await writeDurably(unfinished, writeBackup(head, itemsOf(dir, rows.rows())));
+  } finally {
+    await rows.close();
+  }
+  const summary = await verifyBackup(unfinished);
+  await rename(unfinished, out);
+  await syncFolder(dirname(resolve(out)));
+  return { role, ...summary };
+}
+
+/** Reads a whole backup and checks every byte of it. @throws StartError `backup-damaged` */
+export async function verifyBackup(path: string): Promise<Omit<BackupSummary, 'role'>> {
+  const whole = createHash('sha256');
+  const counted = { files: 0, rows: 0, bytes: 0 };
+  const reader = await BackupReader.open(
+    through(createReadStream(path), (chunk) => {
+      whole.update(chunk);
+      counted.bytes += chunk.length;
+    }),
+  );
+  for await (const { head, chunks } of reader.items()) {
+    for await (const _ of chunks);
+    counted[head.kind === 'file' ? 'files' : 'rows'] += 1;
+  }
+  return { ...counted, sha256: whole.digest('hex') };
+}
+
+async function* itemsOf(
+  dir: string,
+  rows: AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>,
+): AsyncGenerator<Item> {
+  // The configuration first: a backup without it is none.
+  const paths = await filesOf(dir);
+  for (const path of [CONFIG_FILE, ...paths.filter((each) => each !== CONFIG_FILE)]) {
+    const { mode, size } = await stat(join(dir, path));
+    yield { head: { kind: 'file', path, mode: mode & 0o777, bytes: size }, chunks: createReadStream(join(dir, path)) };
+  }
+  for await (const [key, value] of rows) {
+    if (value === undefined)
+      throw new StartError(
+        'backup-damaged',
+        `${dir}: the bytes under ${key} are not those that were written; see probata fsck`,
+      );
+    yield { head: { kind: 'row', key, bytes: value.length }, chunks: once(value) };
+  }
+}
+
+/** Paths of all files below a member's folder, with forward slashes, sorted. */
+async function filesOf(dir: string): Promise<string[]> {
+  const found = await readdir(dir, { recursive: true, withFileTypes: true });
+  return found
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
+    .filter((path) => !LEFT_OUT.some((left) => path === left || path.startsWith(`${left}/`)))
+    .sort();
+}
+
+/** A new file, durable before it resolves; its name is made durable by syncFolder. */
+export async function writeDurably(path: string, bytes: AsyncIterable<Uint8Array>, mode = 0o600): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    await writeFile(file, bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes what was created or renamed in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  await folder.sync();
+  await folder.close();
+}
+
+function stopFirst(dir: string, cause: StartError): StartError {
+  const pid = join(dirname(resolve(dir)), 'run', `${basename(resolve(dir))}.pid`);
+  return new StartError(
+    'data-locked',
+    `${dir} is in use: stop the member (kill -TERM $(cat ${pid})), back it up, and start it again; the others go on meanwhile`,
+    { cause },
+  );
+}
+
+async function* through(
+  bytes: AsyncIterable<Uint8Array>,
+  see: (chunk: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bytes) {
+    see(chunk);
+    yield chunk;
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
