@@ -181,6 +181,8 @@ function operatorCommands(root: Command, context: Context): void {
     .option('--writers <n>', 'deposits under way at once', countOf(1, 1000), 16)
     .option('--readers <n>', 'readers that check inclusion and proofs', countOf(0, 1000), 2)
     .option('--rate <n>', 'deposits per second', countOf(1, 100_000), 100)
+    .option('--full-speed', 'as many deposits as the platform takes, whatever the rate')
+    .option('--batch <n>', 'deposits of one request; more than one go through the batch route', countOf(1, 10_000), 1)
     .option('--seconds <n>', 'how long', countOf(1, 86_400), 10)
     .option('--grace-seconds <n>', 'how long the last deposits may take to appear', countOf(0, 3600), 20)
     .option(

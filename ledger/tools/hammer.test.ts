@@ -40,19 +40,24 @@ const answer = (status: number, body: string | Uint8Array, headers: Record<strin
 /** The platform's routes that the hammer uses, over a real log. */
 function platform(log: Log): Send {
   const indexes = new Map<string, number>();
-  return async ({ method, path, headers }) => {
+  return async ({ method, path, headers, body }) => {
     // As a network does, this lets timers run.
     await sleep(0);
     if (path.startsWith('/api/') && headers['authorization'] !== 'Bearer t') return answer(401, '');
     if (method === 'POST') {
-      const hex = hexEncode(new Uint8Array(randomBytes(16)));
-      const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
-      const commitment = hexEncode(new Uint8Array(randomBytes(32)));
-      const received = new Date().toISOString();
-      void log
-        .append(formatEntry({ kind: 'deposit', v: 1, id, received, commitment }))
-        .then((index) => indexes.set(id, index));
-      return answer(202, JSON.stringify({ id, state: 'stored' }));
+      const take = (): string => {
+        const hex = hexEncode(new Uint8Array(randomBytes(16)));
+        const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+        const commitment = hexEncode(new Uint8Array(randomBytes(32)));
+        const received = new Date().toISOString();
+        void log
+          .append(formatEntry({ kind: 'deposit', v: 1, id, received, commitment }))
+          .then((index) => indexes.set(id, index));
+        return JSON.stringify({ status: 202, id, state: 'stored' });
+      };
+      if (!path.endsWith('/batch')) return answer(202, take());
+      const lines = (utf8Decode(body ?? new Uint8Array(0)) ?? '').split('\n');
+      return answer(200, lines.map(take).join('\n'));
     }
     if (path === '/ledger/checkpoint') return answer(200, log.published()?.note ?? '');
     if (path.startsWith('/ledger/')) {
@@ -90,6 +95,7 @@ async function run(lie: (honest: Send) => Send, options: Partial<HammerOptions> 
       writers: 4,
       readers: 1,
       rate: 200,
+      batch: 1,
       seconds: 10,
       graceSeconds: 0.2,
       goal: 10,
@@ -132,6 +138,28 @@ describe('ledger/tools/hammer', () => {
     expect(report.failures).deep.equal([]);
     expect(report.found).equal(report.acknowledged);
     expect(report.goalReached).equal(false);
+  });
+
+  it('writes in batches at full speed, and finds every line on the ledger', async () => {
+    const report = await run((honest) => honest, {
+      rate: undefined,
+      seconds: 0.2,
+      graceSeconds: 5,
+      batch: 20,
+      goal: 1e6,
+    });
+    expect(report.failures).deep.equal([]);
+    expect(report.acknowledged).at.least(20);
+    expect(report.found).equal(report.acknowledged);
+  });
+
+  it('reports a batch with a line that was not answered', async () => {
+    const short = changing(
+      /batch/,
+      text((lines) => lines.split('\n').slice(1).join('\n')),
+    );
+    const report = await run(short, { batch: 5, seconds: 0.2, goal: 1_000_000 });
+    expect(report.failures.join()).includes('4 answers to 5 lines');
   });
 
   it('counts patience asked for, and does not call it a failure', async () => {

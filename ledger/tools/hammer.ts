@@ -38,8 +38,10 @@ export interface HammerOptions {
   /** Deposits under way at once, and readers beside them. */
   readonly writers: number;
   readonly readers: number;
-  /** Deposits per second, all writers together. */
-  readonly rate: number;
+  /** Deposits per second, all writers together; undefined: as fast as the platform takes them. */
+  readonly rate: number | undefined;
+  /** Deposits of one request; more than one go through the batch route, which owes no certificates. */
+  readonly batch: number;
   /** How long writers write. */
   readonly seconds: number;
   /** After the writers stop, acknowledged deposits have this long to appear. */
@@ -125,9 +127,9 @@ class Run {
 
   /** Deposits at this writer's share of the rate until the time is up or the goal is reached. */
   async write(): Promise<void> {
-    const { now, sleep, rate, seconds } = this.#o;
+    const { now, sleep, rate, seconds, batch } = this.#o;
     for (;;) {
-      const slotMs = this.#startMs + (this.#slots++ * 1000) / rate;
+      const slotMs = this.#startMs + (rate === undefined ? 0 : (this.#slots++ * batch * 1000) / rate);
       // Slots missed because the platform was slow are not made up for after the end.
       if (Math.max(slotMs, now()) > this.#startMs + seconds * 1000) return;
       if (slotMs > now()) await sleep(slotMs - now());
@@ -137,19 +139,42 @@ class Run {
   }
 
   async #deposit(): Promise<void> {
-    const file = { name: 'hammer.bin', size: 1, sha256: hexEncode(this.#o.random(32)) };
+    const { batch, token, sleep } = this.#o;
+    const one = batch === 1;
     const answer = await this.#o.send({
       method: 'POST',
-      path: '/api/v1/deposits',
-      headers: { authorization: `Bearer ${this.#o.token}`, 'content-type': 'application/json' },
-      body: utf8Encode(JSON.stringify({ files: [file], declaration: {} })),
+      path: one ? '/api/v1/deposits' : '/api/v1/deposits/batch',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': one ? 'application/json' : 'application/x-ndjson',
+      },
+      body: utf8Encode(Array.from({ length: batch }, () => this.#digest()).join('\n')),
     });
     if (answer.status === 503 && answer.headers['retry-after'] !== undefined) {
-      this.#pushedBack += 1;
-      return this.#o.sleep(Number(answer.headers['retry-after']) * 1000);
+      this.#pushedBack += batch;
+      return sleep(Number(answer.headers['retry-after']) * 1000);
     }
-    if (answer.status !== 202) throw new Error(`answered ${answer.status}: ${textOf(answer).slice(0, 200)}`);
-    const { id } = JSON.parse(textOf(answer));
+    if (answer.status !== (one ? 202 : 200))
+      throw new Error(`answered ${answer.status}: ${textOf(answer).slice(0, 200)}`);
+    if (one) return this.#acknowledge(JSON.parse(textOf(answer)));
+    const lines = textOf(answer)
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    for (const line of lines) {
+      if (line.status === 202) this.#acknowledge(line);
+      else if (line.status === 503) this.#pushedBack += 1;
+      else throw new Error(`a line was answered ${line.status}`);
+    }
+    if (lines.length !== batch) throw new Error(`${lines.length} answers to ${batch} lines`);
+  }
+
+  #digest(): string {
+    const file = { name: 'hammer.bin', size: 1, sha256: hexEncode(this.#o.random(32)) };
+    return JSON.stringify({ files: [file], declaration: {} });
+  }
+
+  #acknowledge({ id }: { id?: unknown }): void {
     if (typeof id !== 'string') throw new Error('the answer has no id');
     this.#acknowledged += 1;
     if (this.#unclaimed.delete(id)) this.#claim(id, 0);

@@ -20,6 +20,9 @@ export interface HammerCommand {
   readonly writers: number;
   readonly readers: number;
   readonly rate: number;
+  /** Ignores the rate. */
+  readonly fullSpeed?: boolean;
+  readonly batch: number;
   readonly seconds: number;
   readonly graceSeconds: number;
   readonly goal?: number;
@@ -29,8 +32,10 @@ export interface HammerCommand {
 export async function runHammer(command: HammerCommand, terminal: Terminal): Promise<number> {
   const client = openHttpClient();
   const url = command.url.replace(/\/$/, '');
+  const { rate, fullSpeed, ...load } = command;
   const report = await hammer({
-    ...command,
+    ...load,
+    rate: fullSpeed === true ? undefined : rate,
     policy: readTrust(command.trust).policy,
     send: ({ path, ...request }) =>
       client.http({ ...request, url: url + path, timeoutMs: TIMEOUT_MS, responseBytesMax: ANSWER_BYTES_MAX }),
