@@ -21,6 +21,7 @@ export interface PlatformStores {
   /** Deposits, records and what is owed (intake/deposit-store.ts). */
   readonly deposits: IndexStore;
   readonly blobs: BlobStore;
+  rows: LevelStore['rows'];
   close(): Promise<void>;
 }
 
@@ -38,6 +39,7 @@ export interface MirrorStores {
   heads(originHash: string): HeadStore;
   tiles(originHash: string): TileStore;
   readonly cosigned: IndexStore;
+  rows: LevelStore['rows'];
   close(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ export async function openPlatformStores(dir: string, fatal: Fatal): Promise<Pla
     ledger: level.index('ledger'),
     deposits: level.index('deposits'),
     blobs: await openBlobFiles(join(dir, STORE_FOLDER, 'blobs')),
+    rows: () => level.rows(),
     close: () => level.close(),
   };
 }
@@ -77,6 +80,7 @@ export async function openMirrorStores(dir: string, fatal: Fatal): Promise<Mirro
     heads: (originHash) => level.heads(`mirrored-${originHash}`),
     tiles: (originHash) => level.tiles(originHash),
     cosigned: level.index('cosigned'),
+    rows: () => level.rows(),
     close: () => level.close(),
   };
 }

@@ -26,16 +26,26 @@ export async function runFsck(
   options: { trust?: string; opaque?: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const source = await openSource(target, terminal.err);
+  const trusted = options.trust === undefined ? undefined : readTrust(options.trust).policy.logs.map(({ key }) => key);
+  const source = await openSource(target, terminal.err, trusted?.[0]?.name);
   try {
-    const keys = options.trust === undefined ? source.keys : readTrust(options.trust).policy.logs.map(({ key }) => key);
+    const keys = trusted ?? source.keys;
     if (keys === undefined)
       throw new StartError('input-missing', 'name the trust bundle that has the log’s key with --trust');
     const logKey = await keyOf(source.fetch, keys);
-    const inspect = options.opaque === true ? {} : { inspect: entryOrder() };
-    const result = await fsck({ fetch: source.fetch, logKey, onProgress: progress, ...inspect });
-    for (const problem of result.problems) terminal.out(line(problem));
-    const { size, root, entries, problems } = result;
+    const found: FsckProblem[] = [];
+    const folder = source.folder?.((problem) => void found.push(problem));
+    const inOrder = options.opaque === true ? undefined : entryOrder();
+    const inspect = async (first: number, entries: readonly Uint8Array[]): Promise<FsckProblem[]> => [
+      ...(inOrder?.(first, entries) ?? []),
+      ...((await folder?.inspect?.(first, entries)) ?? []),
+    ];
+    const claims = folder === undefined ? {} : { claims: folder.claims };
+    const result = await fsck({ fetch: source.fetch, logKey, onProgress: progress, inspect, ...claims });
+    await folder?.finish();
+    const problems = [...result.problems, ...found];
+    for (const problem of problems) terminal.out(line(problem));
+    const { size, root, entries } = result;
     terminal.out(`size ${size}, root ${base64Encode(root)}, ${entries} entries read, ${problems.length} problems`);
     return problems.length === 0 ? 0 : 1;
   } finally {

@@ -12,12 +12,22 @@ import { parseHeadRecord } from '../../ledger/log/head-record.ts';
 import { StoreError, type TileStore } from '../../ledger/log/ports.ts';
 import { PUBLISHED_KEY } from '../../ledger/log/published.ts';
 import { Reader } from '../../ledger/log/reader.ts';
+import type { Claim, FsckProblem } from '../../ledger/tools/fsck.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
 import { readConfig, readRole, TRUST_FILE } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
 import { StartError } from '../start-error.ts';
-import { openMirrorStores, openPlatformStores } from '../wiring.ts';
+import { type MirrorStores, openMirrorStores, openPlatformStores, type PlatformStores } from '../wiring.ts';
+import {
+  checkRows,
+  depositCheck,
+  merged,
+  mirrorHeads,
+  noteClaim,
+  platformHeads,
+  platformStages,
+} from './fsck-folder.ts';
 import { readTrust } from './trust.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -31,7 +41,16 @@ export interface Source {
   /** Bytes under a path of tlog-tiles; undefined when there are none. */
   readonly fetch: Fetch;
   readonly keys?: readonly VerifierKey[];
+  /** Of a folder at rest: what else can be looked at. */
+  readonly folder?: (report: (problem: FsckProblem) => void) => FolderCheck;
   close(): Promise<void>;
+}
+
+/** What to hand to fsck, and what to do behind it. */
+export interface FolderCheck {
+  readonly claims: AsyncIterable<Claim>;
+  readonly inspect?: (first: number, entries: readonly Uint8Array[]) => Promise<FsckProblem[]>;
+  readonly finish: () => Promise<void>;
 }
 
 /** A line for the operator about what could not be read. */
@@ -39,20 +58,25 @@ type Tell = (line: string) => void;
 
 /**
  * Opens a ledger.
- * @param target URL of one (`…/ledger`, `…/mirror/<origin hash>`), or a platform's or mirror's folder
+ * @param target URL of one (`…/ledger`, `…/mirror/<origin hash>`, `…/mirror` when the origin is known), or a platform's or mirror's folder
+ * @param origin the log that is looked for
  * @throws StartError
  */
-export async function openSource(target: string, tell: Tell): Promise<Source> {
-  if (/^https?:\/\//.test(target)) return overHttp(target);
+export async function openSource(target: string, tell: Tell, origin?: string): Promise<Source> {
+  if (/^https?:\/\//.test(target)) return overHttp(prefixOf(target.replace(/\/+$/, ''), origin));
   const role = readRole(target);
   if (role === 'platform') return openPlatform(target, tell);
   if (role === 'mirror') return openMirror(target, tell);
   throw new StartError('input-malformed', `${target} is a court's folder: a court keeps checkpoints, not the ledger`);
 }
 
-function overHttp(url: string): Source {
+/** A mirror holds many logs: each has its own prefix below the mirror's. */
+function prefixOf(url: string, origin: string | undefined): string {
+  return url.endsWith('/mirror') && origin !== undefined ? `${url}/${originHash(origin)}` : url;
+}
+
+function overHttp(prefix: string): Source {
   const client = openHttpClient();
-  const prefix = url.replace(/\/+$/, '');
   return {
     async fetch(path) {
       const url = `${prefix}/${path}`;
@@ -75,10 +99,31 @@ async function openPlatform(dir: string, tell: Tell): Promise<Source> {
   const keys = readTrust(join(dir, TRUST_FILE)).policy.logs.map(({ key }) => key);
   const stores = await openedOr(() => openPlatformStores(dir, failed));
   if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/ledger`), keys };
+  return closedOnError(stores, platformFolder(stores, keys, tell));
+}
+
+async function platformFolder(stores: PlatformStores, keys: readonly VerifierKey[], tell: Tell): Promise<Source> {
+  const [logKey] = keys;
+  if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
   const head = await stores.heads.latest();
-  const size = head === undefined ? 0 : sizeOf(parseHeadRecord(head.bytes).note);
-  const fetch = fromStore(tell, stores.tiles, size, () => stores.ledger.get(PUBLISHED_KEY));
-  return { fetch, keys, close: () => stores.close() };
+  const note = head === undefined ? undefined : parseHeadRecord(head.bytes).note;
+  const size = note === undefined ? 0 : sizeOf(note);
+  // The head, and not what is published: what the quorum has not cosigned yet is on the ledger all the same.
+  const fetch = fromStore(tell, stores.tiles, size, async () => (note === undefined ? undefined : utf8Encode(note)));
+  const published = await stores.ledger.get(PUBLISHED_KEY);
+  const folder: Source['folder'] = (report) => {
+    const publishedClaim = noteClaim('published', published, logKey, report);
+    return {
+      claims: merged(platformHeads(stores.heads, logKey, report), publishedClaim),
+      inspect: depositCheck(stores.deposits),
+      finish: async () => {
+        const names = { tiles: 'tiles!ledger!', others: ['heads!ledger!', 'index!ledger!', 'index!deposits!'] };
+        const mayStage = platformStages(stores.heads);
+        await checkRows({ rows: stores.rows(), ...names, size, fetch, mayStage, report });
+      },
+    };
+  };
+  return { fetch, keys, folder, close: () => stores.close() };
 }
 
 async function openMirror(dir: string, tell: Tell): Promise<Source> {
@@ -89,6 +134,15 @@ async function openMirror(dir: string, tell: Tell): Promise<Source> {
   const hash = originHash(log.origin);
   const stores = await openedOr(() => openMirrorStores(dir, failed));
   if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/mirror/${hash}`), keys };
+  return closedOnError(stores, mirrorFolder(stores, hash, keys, tell));
+}
+
+async function mirrorFolder(
+  stores: MirrorStores,
+  hash: string,
+  keys: readonly VerifierKey[],
+  tell: Tell,
+): Promise<Source> {
   const head = await stores.heads(hash).latest();
   const cosigned = (await stores.cosigned.get(hash)) ?? head?.bytes;
   const note = cosigned === undefined ? undefined : parseRemembered(cosigned).note;
@@ -96,7 +150,29 @@ async function openMirror(dir: string, tell: Tell): Promise<Source> {
   const fetch = fromStore(tell, stores.tiles(hash), size, async () =>
     note === undefined ? undefined : utf8Encode(note),
   );
-  return { fetch, keys, close: () => stores.close() };
+  const [logKey] = keys;
+  if (logKey === undefined) throw new Error('invariant: a log has a key');
+  const pending = await stores.pending(hash).latest();
+  const held = Math.max(size, pending === undefined ? 0 : parseRemembered(pending.bytes).checkpoint.size);
+  const folder: Source['folder'] = (report) => ({
+    claims: merged(
+      mirrorHeads(stores.heads(hash), 'mirror checkpoint', logKey, report),
+      mirrorHeads(stores.pending(hash), 'pending checkpoint', logKey, report),
+    ),
+    finish: async () => {
+      const others = [`heads!mirrored-${hash}!`, `heads!pending-${hash}!`, 'index!cosigned!'];
+      const rows = { rows: stores.rows(), tiles: `tiles!${hash}!`, others, size: held };
+      await checkRows({ ...rows, fetch, mayStage: async () => false, report });
+    },
+  });
+  return { fetch, keys, folder, close: () => stores.close() };
+}
+
+async function closedOnError(stores: { close(): Promise<void> }, opening: Promise<Source>): Promise<Source> {
+  return opening.catch(async (error) => {
+    await stores.close();
+    throw error;
+  });
 }
 
 /** Undefined when the folder's own process has the store open. */

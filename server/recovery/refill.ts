@@ -25,7 +25,6 @@ import type { Tip } from '../../ledger/log/sequencer.ts';
 import { superseded, tileWidth } from '../../ledger/log/staging.ts';
 import { StartupQuestion } from '../../ledger/log/startup-question.ts';
 import { buildStep, EMPTY_TREE, edgeIndex, edgeTiles, type Tree } from '../../ledger/log/step.ts';
-import { originHash } from '../../ledger/witness/request.ts';
 import { type Fetch, openSource } from '../commands/ledger-source.ts';
 import { readConfig } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
@@ -71,7 +70,7 @@ export async function refill(dir: string, from: string, tell: (line: string) => 
     throw error;
   });
   const client = openHttpClient();
-  const source = await openSource(mirrorUrl(from, trust.logKey.name), tell).catch(async (error) => {
+  const source = await openSource(from, tell, trust.logKey.name).catch(async (error) => {
     await stores.close();
     throw error;
   });
@@ -85,11 +84,6 @@ export async function refill(dir: string, from: string, tell: (line: string) => 
     client.close();
     await stores.close();
   }
-}
-
-function mirrorUrl(from: string, origin: string): string {
-  const prefix = from.replace(/\/+$/, '');
-  return /^https?:.*\/mirror$/.test(prefix) ? `${prefix}/${originHash(origin)}` : from;
 }
 
 /** The mirror's checkpoint, signed by the log and cosigned by a mirror of the policy; and a reader that checks against it. */

@@ -1,0 +1,211 @@
+/**
+ * What only the folder of a stopped member shows: every row of its store with its checksum, the chain of its heads, tiles that no tree of its
+ * size has, what a step left behind; and of a platform, that each entry has its deposit and each deposit its entry.
+ * What the entries give is fsck.ts's task; this file hands it the heads as claims and looks at the entries as they come.
+ */
+import { commitmentOf, parseRecord } from '../../certs/core/record.ts';
+import { equal, hexEncode, utf8Decode } from '../../ledger/core/bytes.ts';
+import { type Checkpoint, openCheckpoint } from '../../ledger/core/checkpoint.ts';
+import { parseEntry } from '../../ledger/core/entry.ts';
+import { LedgerError } from '../../ledger/core/errors.ts';
+import { parseNote, type VerifierKey } from '../../ledger/core/note.ts';
+import { formatTilePath, parseTilePath, type Tile } from '../../ledger/core/tile.ts';
+import { LogError } from '../../ledger/log/errors.ts';
+import { type HeadRecord, parseHeadRecord, recordHash } from '../../ledger/log/head-record.ts';
+import type { HeadStore, IndexStore } from '../../ledger/log/ports.ts';
+import { stagingName, tileWidth } from '../../ledger/log/staging.ts';
+import type { Claim, FsckProblem } from '../../ledger/tools/fsck.ts';
+import { parseRemembered } from '../../ledger/witness/state.ts';
+import { entryOf } from '../intake/deposit-store.ts';
+
+type Report = (problem: FsckProblem) => void;
+type Rows = AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>;
+
+/** The heads of a platform, each signed by the log, numbered, on top of the one below it; as claims about the tree. */
+export async function* platformHeads(heads: HeadStore, logKey: VerifierKey, report: Report): AsyncGenerator<Claim> {
+  let below: Uint8Array | undefined;
+  yield* headsOf(heads, 'head', report, (bytes, number) => {
+    const record = parseHeadRecord(bytes);
+    const previous = below === undefined ? undefined : recordHash(below);
+    below = bytes;
+    if (record.number !== number) throw new LogError('state-inconsistent', `it says number ${record.number}`);
+    if (hexOf(record.previous) !== hexOf(previous))
+      throw new LogError('state-inconsistent', 'it does not stand on the head below it');
+    return openCheckpoint(parseNote(record.note), [logKey]);
+  });
+}
+
+/** The checkpoints that a mirror has accepted or cosigned, each signed by the log. */
+export function mirrorHeads(
+  heads: HeadStore,
+  name: string,
+  logKey: VerifierKey,
+  report: Report,
+): AsyncGenerator<Claim> {
+  return headsOf(heads, name, report, (bytes) => openCheckpoint(parseNote(parseRemembered(bytes).note), [logKey]));
+}
+
+async function* headsOf(
+  heads: HeadStore,
+  name: string,
+  report: Report,
+  open: (bytes: Uint8Array, number: number) => Checkpoint,
+): AsyncGenerator<Claim> {
+  const last = (await heads.latest())?.number ?? -1;
+  let size = 0;
+  for (let number = 0; number <= last; number++) {
+    const path = `${name} ${number}`;
+    const checkpoint = await attempt(path, report, async () => {
+      const bytes = await heads.get(number);
+      if (bytes === undefined) throw new LogError('state-inconsistent', 'there is none among heads without holes');
+      const opened = open(bytes, number);
+      if (opened.size < size)
+        throw new LogError('state-inconsistent', `its tree has size ${opened.size}, after ${size}`);
+      return opened;
+    });
+    if (checkpoint === undefined) continue;
+    size = checkpoint.size;
+    yield { path, size, root: checkpoint.root };
+  }
+}
+
+/** One note, as a claim; none when there is no note. */
+export async function* noteClaim(
+  path: string,
+  note: Uint8Array | undefined,
+  logKey: VerifierKey,
+  report: Report,
+): AsyncGenerator<Claim> {
+  if (note === undefined) return;
+  const checkpoint = await attempt(path, report, async () => openCheckpoint(parseNote(note), [logKey]));
+  if (checkpoint !== undefined) yield { path, size: checkpoint.size, root: checkpoint.root };
+}
+
+/** Two lists of claims, each by size, as one by size. */
+export async function* merged(a: AsyncIterator<Claim>, b: AsyncIterator<Claim>): AsyncGenerator<Claim> {
+  let [nextA, nextB] = [await a.next(), await b.next()];
+  while (nextA.done !== true || nextB.done !== true) {
+    if (nextB.done === true || (nextA.done !== true && nextA.value.size <= nextB.value.size)) {
+      yield nextA.value;
+      nextA = await a.next();
+    } else {
+      yield nextB.value;
+      nextB = await b.next();
+    }
+  }
+}
+
+export interface RowsOptions {
+  readonly rows: Rows;
+  /** What stands before the names of the ledger's tiles, and the prefixes of everything else that the member keeps. */
+  readonly tiles: string;
+  readonly others: readonly string[];
+  /** Entries that the member holds, those it does not serve yet included. */
+  readonly size: number;
+  /** A tile as wide as the served tree has it. */
+  readonly fetch: (path: string) => Promise<Uint8Array | undefined>;
+  /** Whether what a step staged under this number may still be there. */
+  readonly mayStage: (number: number) => Promise<boolean>;
+  readonly report: Report;
+}
+
+/** Where a platform notes the place of each deposit (intake/deposit-store.ts). */
+const INDEXES = 'index!deposits!index/';
+
+/** Looks at every row of a store. */
+export async function checkRows({ rows, tiles, others, size, fetch, mayStage, report }: RowsOptions): Promise<void> {
+  for await (const [key, value] of rows) {
+    const name = key.startsWith(tiles) ? key.slice(tiles.length) : undefined;
+    const path = name ?? `row ${key}`;
+    if (value === undefined) report({ path, code: 'malformed', detail: 'its bytes are not those that were written' });
+    else if (name?.startsWith('staging/')) {
+      if (!(await mayStage(Number(name.slice('staging/'.length)))))
+        report({ path, code: 'extra', detail: 'no head refers to it' });
+    } else if (name !== undefined) await checkTile(name, value, size, fetch, report);
+    else if (key.startsWith(INDEXES)) {
+      const index = Number(utf8Decode(value));
+      if (!(index < size)) report({ path, code: 'extra', detail: `the ledger has no entry ${index}` });
+    } else if (!others.some((prefix) => key.startsWith(prefix)))
+      report({ path, code: 'extra', detail: 'nothing of this member has that name' });
+  }
+}
+
+async function checkTile(
+  name: string,
+  bytes: Uint8Array,
+  size: number,
+  fetch: RowsOptions['fetch'],
+  report: Report,
+): Promise<void> {
+  const tile = await attempt(name, report, async () => parseTilePath(name));
+  if (tile === undefined) return;
+  const width = tileWidth(tile, size);
+  if (tile.width > width) return report({ path: name, code: 'extra', detail: `no ledger of ${size} entries has it` });
+  // Narrower forms of the tile are left where a step has just widened it.
+  const wider = tile.width === width ? undefined : await fetch(formatTilePath({ ...tile, width } satisfies Tile));
+  if (wider !== undefined && !equal(wider.subarray(0, bytes.length), bytes))
+    report({ path: name, code: 'different', detail: 'it is not the beginning of its wider form' });
+}
+
+/** Whether a platform may hold the staging bundle of a number: not applied yet, not swapped yet, or burnt by a fence. */
+export function platformStages(heads: HeadStore): (number: number) => Promise<boolean> {
+  return async (number) => {
+    const latest = (await heads.latest())?.number ?? -1;
+    const bytes = await heads.get(number);
+    if (bytes === undefined) return number === latest + 1;
+    const { staging } = parseHeadRecord(bytes) satisfies HeadRecord;
+    return staging === undefined || (number === latest && staging === stagingName(number));
+  };
+}
+
+/** Compares deposits with entries as they come. */
+export function depositCheck(
+  deposits: IndexStore,
+): (first: number, entries: readonly Uint8Array[]) => Promise<FsckProblem[]> {
+  return async (first, entries) => {
+    const flaws = await Promise.all(entries.map((entry, i) => flawOf(deposits, first + i, entry)));
+    return flaws.flatMap((detail, i): FsckProblem[] =>
+      detail === undefined ? [] : [{ path: `entry ${first + i}`, code: 'entry', detail }],
+    );
+  };
+}
+
+/** Why an entry and what the platform remembers of its deposit do not belong together. */
+async function flawOf(deposits: IndexStore, index: number, entry: Uint8Array): Promise<string | undefined> {
+  try {
+    const parsed = parseEntry(entry);
+    if (parsed.kind !== 'deposit') return undefined;
+    const [noted, deposit, record] = await Promise.all(
+      ['index', 'deposit', 'record'].map((kind) => deposits.get(`${kind}/${parsed.id}`)),
+    );
+    if (noted === undefined || Number(utf8Decode(noted)) !== index)
+      return `deposit ${parsed.id} is noted at another index`;
+    if (deposit === undefined || record === undefined) {
+      // Came back from a mirror, without its deposit: said once, when it was refilled.
+      const isLost = deposit === undefined && (await deposits.get(`lost/${parsed.id}`)) !== undefined;
+      return isLost ? undefined : `deposit ${parsed.id} or its record is missing`;
+    }
+    if (!equal(entryOf(JSON.parse(utf8Decode(deposit) ?? '')), entry))
+      return `deposit ${parsed.id} says something else`;
+    if (hexEncode(commitmentOf(parseRecord(record))) !== parsed.commitment)
+      return `the record of ${parsed.id} has another commitment`;
+    return undefined;
+  } catch (error) {
+    // An entry that is none of ours is entry-order.ts's to report.
+    return error instanceof LedgerError ? undefined : `its deposit cannot be read: ${String(error)}`;
+  }
+}
+
+async function attempt<T>(path: string, report: Report, act: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    report({ path, code: 'malformed', detail: error.message });
+    return undefined;
+  }
+}
+
+function hexOf(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? 'none' : hexEncode(bytes);
+}
