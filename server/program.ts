@@ -11,6 +11,7 @@ import type { HammerCommand } from './commands/hammer.ts';
 import { keyCommands } from './commands/key-commands.ts';
 import { reportCommands } from './commands/report-commands.ts';
 import { recoveryCommands } from './commands/recovery-commands.ts';
+import { reportCommands } from './commands/report-commands.ts';
 import type { NewParty } from './commands/token.ts';
 
 const EXIT_FAILED = 1;
