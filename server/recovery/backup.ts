@@ -30,12 +30,15 @@ export interface BackupSummary {
  * @param dir the member's folder
  * @param out the file; must not exist
  * @param nowMs the present, ms since the epoch
- * @throws StartError `data-exists`, `data-locked` (it runs), `backup-damaged`, `config-*`
+ * @throws StartError `data-exists`, `data-incomplete` (restored, not caught up), `data-locked` (it runs), `backup-damaged`, `config-*`
  */
 export async function backup(dir: string, out: string, nowMs: number): Promise<BackupSummary> {
   const role = readRole(dir);
   if (existsSync(join(dir, RESTORED_FILE)))
-    throw new StartError('data-exists', `${dir} was restored and has not caught up: start it first, then back it up`);
+    throw new StartError(
+      'data-incomplete',
+      `${dir} was restored and has not caught up: start it first, then back it up`,
+    );
   if (existsSync(out)) throw new StartError('data-exists', `${out} exists; a backup is never overwritten`);
   const rows = await openRows(dir, (error) => {
     throw error;

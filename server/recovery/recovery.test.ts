@@ -20,7 +20,9 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe('recovery', () => {
+describe('recovery', function () {
+  // A whole consortium for each: on a machine that is busy with something else, that takes its time.
+  this.timeout(900_000);
   let consortium: TestConsortium;
 
   beforeEach(async () => {
