@@ -9,7 +9,6 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Context, countOf, type Terminal } from './commands/context.ts';
 import type { HammerCommand } from './commands/hammer.ts';
 import { keyCommands } from './commands/key-commands.ts';
-import { reportCommands } from './commands/report-commands.ts';
 import { recoveryCommands } from './commands/recovery-commands.ts';
 import { reportCommands } from './commands/report-commands.ts';
 import type { NewParty } from './commands/token.ts';

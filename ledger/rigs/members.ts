@@ -10,7 +10,6 @@ import type { Cosigner, Http } from '../log/ports.ts';
 import { World } from '../log/testing.ts';
 import { mirrorCosigner } from '../mirror/client.ts';
 import { Mirror } from '../mirror/service.ts';
-import type { LevelStore } from '../store/level.ts';
 import { memoryStores } from '../store/memory.ts';
 import { type FsckResult, fsck } from '../tools/fsck.ts';
 import type { ProtocolAnswer } from '../witness/answer.ts';
@@ -18,6 +17,7 @@ import { witnessCosigner } from '../witness/client.ts';
 import { originHash } from '../witness/request.ts';
 import { Witness } from '../witness/service.ts';
 import { bodyText, gather, inProcessHttp, ORIGIN, testSigner } from '../witness/testing.ts';
+import type { RigStore } from './unsafe-store.ts';
 import { openStore, type Without } from './unsafe-store.ts';
 
 /** The folders of one process: each member's store. */
@@ -44,9 +44,9 @@ export class Consortium extends World {
   override readonly policy = parsePolicy(POLICY);
   readonly #cosigners: readonly Cosigner[];
   readonly #mirror: Mirror;
-  readonly #stores: readonly LevelStore[];
+  readonly #stores: readonly RigStore[];
 
-  private constructor(court: Witness, mirror: Mirror, stores: readonly LevelStore[]) {
+  private constructor(court: Witness, mirror: Mirror, stores: readonly RigStore[]) {
     super({ courts: 0 });
     this.#mirror = mirror;
     this.#stores = stores;

@@ -4,10 +4,10 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { untilPublished } from '../log/testing.ts';
-import type { LevelStore } from '../store/level.ts';
 import { expectSoundAfterRecovery, noFatal, startOwned } from '../store/testing.ts';
 import type { Said } from './child.ts';
 import { Consortium } from './members.ts';
+import type { RigStore } from './unsafe-store.ts';
 import { openStore, type Without } from './unsafe-store.ts';
 
 /**
@@ -36,7 +36,7 @@ export async function harmDone(dir: string, said: readonly Said[], without?: Wit
 }
 
 /** The log takes in one more entry, and both cosigners follow. */
-async function goOn(world: Consortium, store: LevelStore): Promise<void> {
+async function goOn(world: Consortium, store: RigStore): Promise<void> {
   const session = await startOwned(world, store);
   const ended = session.fatal.then((error) => {
     throw error;

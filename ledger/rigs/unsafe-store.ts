@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Level } from 'level';
 import { StoreError } from '../log/ports.ts';
-import { type Get, type KeyValue, keyedStores } from '../store/key-value.ts';
-import { type LevelStore, openLevelStore } from '../store/level.ts';
+import { type Get, type KeyedStores, type KeyValue, keyedStores } from '../store/key-value.ts';
+import { openLevelStore } from '../store/level.ts';
 
 /**
  * `goes-on`: a failed write is reported and the next one is tried, on the same database.
@@ -18,15 +18,18 @@ import { type LevelStore, openLevelStore } from '../store/level.ts';
 export const WITHOUT = ['goes-on', 'forgives', 'write-behind', 'unsynced'] as const;
 export type Without = (typeof WITHOUT)[number];
 
+/** The stores of one role, as far as a rig needs them. */
+export type RigStore = KeyedStores & { close(): Promise<void> };
+
 /** How long a write waits in memory, ms. */
 const BEHIND_MS = 300;
 
 /** Opens the stores of one role: the product's, or without one protection. */
-export function openStore(dir: string, fatal: (error: Error) => never, without?: Without): Promise<LevelStore> {
+export function openStore(dir: string, fatal: (error: Error) => never, without?: Without): Promise<RigStore> {
   return without === undefined ? openLevelStore(dir, fatal) : openUnsafeStore(dir, without);
 }
 
-async function openUnsafeStore(dir: string, without: Without): Promise<LevelStore> {
+async function openUnsafeStore(dir: string, without: Without): Promise<RigStore> {
   await mkdir(dir, { recursive: true });
   const db = new Level<string, Uint8Array>(join(dir, 'level'), { keyEncoding: 'utf8', valueEncoding: 'view' });
   await db.open();

@@ -20,6 +20,7 @@ import { Log } from '../../ledger/log/log.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
 import { CONFIG_FILE, readConfig } from '../config.ts';
+import { Keyring } from '../keys.ts';
 import { readKeys, readTrust } from '../roles/platform-setup.ts';
 import { TestConsortium } from '../roles/testing.ts';
 import { until } from '../testing.ts';
@@ -270,7 +271,7 @@ async function withoutQuestion(): Promise<Tally> {
   const stores = await openPlatformStores(dir, fatal);
   const log = await Log.open({
     origin: trust.logKey.name,
-    signer: readKeys(dir, trust).log,
+    signer: (await readKeys(dir, await Keyring.open(dir, undefined), trust)).log,
     tiles: stores.tiles,
     heads: stores.heads,
     index: stores.ledger,
