@@ -3,7 +3,7 @@
 import { hexEncode } from '../core/bytes.ts';
 import { expectSound, type Session, start, type World } from '../log/testing.ts';
 import type { KeyedStores } from './key-value.ts';
-import { type LevelStore, openLevelStore } from './level.ts';
+import { openLevelStore } from './level.ts';
 import type { FaultPlan } from './memory.ts';
 
 export const noFatal = (error: Error): never => {
@@ -35,7 +35,7 @@ export function lying(stores: KeyedStores, faults: FaultPlan): KeyedStores {
 const OWNER = 'owner';
 
 /** The log's process, its owner's memory included. */
-export function startOwned(world: World, store: LevelStore): Promise<Session> {
+export function startOwned(world: World, store: KeyedStores): Promise<Session> {
   return start(world, store, {
     onSequenced: (first, entries) =>
       store.index(OWNER).write(entries.map((entry, i) => [String(first + i).padStart(16, '0'), entry] as const)),
@@ -53,7 +53,7 @@ export async function expectSoundOnDisk(dir: string, world: World): Promise<void
 }
 
 /** Recovers these stores as a restart would, then checks everything. */
-export async function expectSoundAfterRecovery(store: LevelStore, world: World): Promise<void> {
+export async function expectSoundAfterRecovery(store: KeyedStores, world: World): Promise<void> {
   world.clock.ms = Date.now();
   const session = await startOwned(world, store);
   await session.log.close();
