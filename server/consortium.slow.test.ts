@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { parseBundle } from '../ledger/core/bundle.ts';
 import { parseCheckpoint } from '../ledger/core/checkpoint.ts';
-import { parseEntry } from '../ledger/core/entry.ts';
+import { parseDepositEntry } from '../ledger/core/entry.ts';
 import { TILE_WIDTH } from '../ledger/core/limits.ts';
 import { parseNote } from '../ledger/core/note.ts';
 import { formatTilePath } from '../ledger/core/tile.ts';
@@ -188,7 +188,7 @@ describe('a consortium of processes', () => {
       const bundle = await consortium.get(
         `${consortium.url}/ledger/${formatTilePath({ level: 'entries', index, width })}`,
       );
-      for (const entry of parseBundle(bundle?.body ?? new Uint8Array(), width)) ids.add(parseEntry(entry).id);
+      for (const entry of parseBundle(bundle?.body ?? new Uint8Array(), width)) ids.add(parseDepositEntry(entry).id);
     }
     return ids;
   }

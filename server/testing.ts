@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import type { Declared } from '../certs/core/record.ts';
 import { parseBundle } from '../ledger/core/bundle.ts';
 import { hexEncode } from '../ledger/core/bytes.ts';
-import { parseEntry } from '../ledger/core/entry.ts';
+import { parseDepositEntry } from '../ledger/core/entry.ts';
 import { Log } from '../ledger/log/log.ts';
 import { World } from '../ledger/log/testing.ts';
 import { type Fault, FaultPlan, MemoryDisk, memoryBlobs, memoryStores } from '../ledger/store/memory.ts';
@@ -172,7 +172,7 @@ export async function expectKept(disk: MemoryDisk, notary: Notary, acknowledged:
 }
 
 async function idAt(notary: Notary, index: number): Promise<string> {
-  return parseEntry(await entryAt(notary, index)).id;
+  return parseDepositEntry(await entryAt(notary, index)).id;
 }
 
 async function entryAt(notary: Notary, index: number): Promise<Uint8Array> {

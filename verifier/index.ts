@@ -17,5 +17,6 @@ export {
   type Report,
   type Warning,
 } from './core/report.ts';
-export { parseTrustBundle, type Trust, type TrustBundle, type TrustMember } from './core/trust.ts';
+export type { TrustMember } from './core/statement.ts';
+export { parseTrustBundle, type Trust, type TrustBundle } from './core/trust.ts';
 export { type VerifyInput, verify } from './core/verify.ts';

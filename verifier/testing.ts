@@ -25,7 +25,8 @@ import { type Signer, signNote } from '../ledger/core/signature.ts';
 import { formatTlogProof, type TlogProof } from '../ledger/core/tlog-proof.ts';
 import type { Evidence } from './core/check-evidence.ts';
 import type { Rerender } from './core/check-pdf.ts';
-import type { TrustBundle, TrustMember } from './core/trust.ts';
+import type { TrustMember } from './core/statement.ts';
+import type { TrustBundle } from './core/trust.ts';
 import type { VerifyInput } from './core/verify.ts';
 
 /** When the tests' deposits were received, ms; everything else follows within seconds. */
@@ -80,7 +81,11 @@ export interface TestConsortium {
   readonly trustBytes: Uint8Array;
   readonly witnesses: ReadonlyMap<string, Signer>;
   readonly pki: TestPki;
+  /** What it is made of, to make another of, such as the same one after a change of keys. */
+  readonly parts: Parts;
   certify(options?: DepositOptions): Promise<TestCertificate>;
+  /** The proof of any entry, as of a deposit. */
+  prove(entry: Uint8Array, options?: DepositOptions): Promise<TlogProof>;
   /**
    * What a lying platform can issue: really signed and stamped, drawn from `certificate`, but with another attached file.
    * @param bytes as many as the file they replace
@@ -129,33 +134,61 @@ export const DEMO = { courts: 4, needed: 3, bodies: 2 };
 /** The same with the fewest keys that have all parts: for tests that verify thousands of times. */
 export const SMALL = { courts: 1, needed: 1, bodies: 1 };
 
+/** The keys and bodies of a consortium. */
+export interface Parts {
+  readonly log: Signer;
+  readonly receipt: Signer;
+  readonly members: readonly TrustMember[];
+  /** By name in the policy. */
+  readonly witnesses: ReadonlyMap<string, Signer>;
+  /** How many courts the policy needs. */
+  readonly needed: number;
+  /** Signs PDFs. */
+  readonly pki: TestPki;
+  /** Stamps them. */
+  readonly stamps: TestPki;
+}
+
 /** A consortium with a log, courts and arbitration bodies, a platform and a timestamp authority. */
 export async function createConsortium(name = 'test', size = DEMO): Promise<TestConsortium> {
   const origin = `ledger.${name}.example`;
-  const log = signer(origin, 0x01, name);
   const members = membersOf(size);
-  const witnesses = new Map(
-    members.flatMap(({ member }) => [
-      [`${member}.ed25519`, signer(`${member}.${name}.example`, 0x04, name)] as const,
-      [`${member}.ml-dsa-44`, signer(`${member}.${name}.example`, 0x06, name)] as const,
-    ]),
-  );
+  const witnesses = new Map(members.flatMap(({ member }) => witnessKeys(member, `${member}.${name}.example`, name)));
   const pki = await makePki();
+  return consortiumOf({
+    log: signer(origin, 0x01, name),
+    receipt: signer(`${origin}/receipt`, 0x01, name),
+    ...{ members, witnesses, needed: size.needed, pki, stamps: pki },
+  });
+}
+
+/** The two keys of a member. */
+export function witnessKeys(member: string, keyName: string, seed: string): [witness: string, key: Signer][] {
+  return [
+    [`${member}.ed25519`, signer(keyName, 0x04, seed)],
+    [`${member}.ml-dsa-44`, signer(keyName, 0x06, seed)],
+  ];
+}
+
+/** The consortium of these parts. */
+export function consortiumOf(parts: Parts): TestConsortium {
+  const { log, receipt, members, witnesses, needed, pki, stamps } = parts;
+  const origin = log.key.name;
   const trust: TrustBundle = {
-    policy: policyText(log, members, witnesses, size.needed),
+    policy: policyText(log, members, witnesses, needed),
     pdfRoots: [pki.root.certificate],
-    timestampRoots: [pki.root.certificate],
+    timestampRoots: [stamps.root.certificate],
     notBefore: new Date(VALIDITY.notBeforeMs).toISOString(),
     notAfter: new Date(VALIDITY.notAfterMs).toISOString(),
-    members,
-    receiptKeys: [formatVkey(signer(`${origin}/receipt`, 0x01, name).key)],
+    members: [...members],
+    receiptKeys: [formatVkey(receipt.key)],
   };
 
   const sign = (rendered: RenderedPdf, stampMs = Date.parse(SIGNED_AT)): Promise<Uint8Array> =>
     signPdf(rendered, {
       sign: pki.sign,
       path: pki.path,
-      timestamp: (imprint) => tokenFor(makeTsa(pki, stampMs), imprint),
+      timestamp: (imprint) => tokenFor(makeTsa(stamps, stampMs), imprint),
     });
 
   const certify = async (options: DepositOptions = {}): Promise<TestCertificate> => {
@@ -164,7 +197,7 @@ export async function createConsortium(name = 'test', size = DEMO): Promise<Test
       ...depositFacts(options.origin ?? origin, trust, witnesses),
       id: options.id ?? DEPOSIT_ID,
       files: files.map(fileFacts),
-      salts: (count) => Array.from({ length: count }, (_, part) => sha256(utf8Encode(`${name} salt ${part}`))),
+      salts: (count) => Array.from({ length: count }, (_, part) => sha256(utf8Encode(`${origin} salt ${part}`))),
     });
     const record = options.show === undefined ? built.record : showFiles(built.record, options.show);
     const entry = formatEntry({
@@ -175,7 +208,7 @@ export async function createConsortium(name = 'test', size = DEMO): Promise<Test
       commitment: hexEncode(built.commitment),
       ...options.entry,
     });
-    const proof = await prove(entry, origin, log, witnesses, options);
+    const proof = await prove(entry, parts, options);
     const [recordBytes, proofBytes] = [formatRecord(record), utf8Encode(formatTlogProof(proof))];
     const pdf = await sign(await draw({ recordBytes, proofBytes }), options.stampMs);
     return { pdf, record, recordBytes, proof, proofBytes, files, evidence: files.map(evidenceOf) };
@@ -190,7 +223,9 @@ export async function createConsortium(name = 'test', size = DEMO): Promise<Test
     trustBytes: utf8Encode(JSON.stringify(trust)),
     witnesses,
     pki,
+    parts,
     certify,
+    prove: (entry, options = {}) => prove(entry, parts, options),
     splice: (certificate, name, bytes) => {
       const old = name === 'record.json' ? certificate.recordBytes : certificate.proofBytes;
       const checksum = (file: Uint8Array): Uint8Array => utf8Encode(hexEncode(attachmentChecksum(file)));
@@ -274,14 +309,12 @@ function policyText(
 
 async function prove(
   entry: Uint8Array,
-  origin: string,
-  log: Signer,
-  witnesses: ReadonlyMap<string, Signer>,
+  { log, witnesses }: Parts,
   { index = 3, treeSize = 7, cosigners = () => true, time = defaultTime, lines }: DepositOptions,
 ): Promise<TlogProof> {
   const leaves = Array.from({ length: treeSize }, (_, i) => leafHash(utf8Encode(`somebody's entry ${i}`)));
   leaves[index] = leafHash(entry);
-  const checkpoint: Checkpoint = { origin, size: treeSize, root: treeRoot(leaves), extensions: [] };
+  const checkpoint: Checkpoint = { origin: log.key.name, size: treeSize, root: treeRoot(leaves), extensions: [] };
   const signatures = [await signNote(formatCheckpoint(checkpoint), log), ...((await lines?.(checkpoint)) ?? [])];
   for (const [name, witness] of witnesses) {
     if (cosigners(name)) signatures.push(await cosign(checkpoint, time(name), witness));

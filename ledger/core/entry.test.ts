@@ -2,7 +2,15 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { utf8Decode, utf8Encode } from './bytes.ts';
-import { type DepositEntry, formatEntry, isUtcMilliseconds, isUuidV7, parseEntry } from './entry.ts';
+import {
+  type DepositEntry,
+  formatEntry,
+  isUtcMilliseconds,
+  isUuidV7,
+  type PolicyEntry,
+  parseDepositEntry,
+  parseEntry,
+} from './entry.ts';
 import { canonicalJson, type Json } from './json.ts';
 import { ENTRY_BYTES_MAX } from './limits.ts';
 import { verdict } from './testing.ts';
@@ -37,6 +45,30 @@ describe('entry', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it('is the canonical JSON of four fields when it changes the policy', () => {
+    const change: PolicyEntry = { kind: 'policy', v: 1, received: entry.received, statement: 'ab'.repeat(32) };
+    const text = `{"kind":"policy","received":"2026-08-21T03:04:05.678Z","statement":"${'ab'.repeat(32)}","v":1}`;
+    expect(utf8Decode(formatEntry(change))).to.equal(text);
+    expect(parseEntry(utf8Encode(text))).to.deep.equal(change);
+    expect(verdict(() => parseDepositEntry(utf8Encode(text)))).to.equal('entry-malformed');
+    expect(parseDepositEntry(formatEntry(entry))).to.deep.equal(entry);
+    const spoiled: { [key: string]: Json }[] = [
+      { statement: 'AB'.repeat(32) },
+      { statement: 'ab'.repeat(31) },
+      { received: '2026-02-30T00:00:00.000Z' },
+      { commitment: entry.commitment },
+      { id: entry.id },
+    ];
+    for (const changes of spoiled) {
+      expect(
+        verdict(() => parseEntry(bytesOf({ ...change, ...changes }))),
+        JSON.stringify(changes),
+      ).to.equal('entry-malformed');
+    }
+    const { statement: _, ...bare } = change;
+    expect(verdict(() => parseEntry(bytesOf(bare)))).to.equal('entry-malformed');
   });
 
   it('says of other kinds and versions that they are newer, whatever else they hold', () => {

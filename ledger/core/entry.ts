@@ -1,5 +1,6 @@
-// Our ledger entries: canonical JSON (RFC 8785) that fixes a deposit without saying anything about a person.
-// design: {"commitment":…,"id":…,"kind":"deposit","received":"…Z","v":1}. The record behind the commitment is never on the ledger.
+// Our ledger entries: canonical JSON (RFC 8785) that fixes something without saying anything about a person.
+// FORMATS.md, "Entry": a deposit is fixed by the commitment to its record, a change of policy by the digest of the statement that follows.
+// Neither the record nor the statement is ever on the ledger.
 
 import { hexDecode, utf8Encode } from './bytes.ts';
 import { LedgerError } from './errors.ts';
@@ -17,6 +18,19 @@ export interface DepositEntry {
   readonly received: string;
   readonly commitment: string;
 }
+
+/**
+ * The entry that ends a policy: `statement` is the digest, 64 lower-case hex digits, of what holds for every larger tree.
+ * `received` as for a deposit: when the platform put it on the ledger.
+ */
+export interface PolicyEntry {
+  readonly kind: 'policy';
+  readonly v: 1;
+  readonly received: string;
+  readonly statement: string;
+}
+
+export type Entry = DepositEntry | PolicyEntry;
 
 const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
@@ -39,45 +53,66 @@ export function isUtcMilliseconds(text: string): boolean {
  * The bytes of an entry.
  * @throws LedgerError entry-malformed when a field has the wrong form: nothing unreadable may reach the ledger
  */
-export function formatEntry(entry: DepositEntry): Uint8Array {
+export function formatEntry(entry: Entry): Uint8Array {
   return utf8Encode(canonicalJson({ ...checkFields({ ...entry }) }));
 }
 
 /**
- * Reads the bytes of an entry.
+ * Reads the bytes of an entry of any kind.
  * @throws LedgerError entry-newer-format (canonical JSON with a kind or version we do not know: an explicit verdict, never valid)
  *   | entry-malformed (anything else)
  */
-export function parseEntry(bytes: Uint8Array): DepositEntry {
+export function parseEntry(bytes: Uint8Array): Entry {
   return checkFields(parseObject(bytes));
 }
 
-function checkFields({ kind, v, id, received, commitment, ...rest }: { [key: string]: Json }): DepositEntry {
-  if (typeof kind !== 'string' || typeof v !== 'number') throw malformed('no kind or no version');
-  if (kind !== 'deposit' || v !== 1) {
+/**
+ * Reads the entry of a deposit.
+ * @throws LedgerError as {@link parseEntry}; entry-malformed for an entry of another kind
+ */
+export function parseDepositEntry(bytes: Uint8Array): DepositEntry {
+  const entry = parseEntry(bytes);
+  return entry.kind === 'deposit' ? entry : refuse(`of the kind ${entry.kind}, where a deposit is expected`);
+}
+
+function checkFields({ kind, v, received, ...fields }: { [key: string]: Json }): Entry {
+  if (typeof kind !== 'string' || typeof v !== 'number') refuse('no kind or no version');
+  if ((kind !== 'deposit' && kind !== 'policy') || v !== 1) {
     throw new LedgerError('entry-newer-format', 'entry of a kind or version that this program does not know');
   }
-  if (Object.keys(rest).length > 0) throw malformed('a field that version 1 does not have');
-  if (typeof id !== 'string' || !isUuidV7(id)) throw malformed('id is not a UUIDv7');
-  if (typeof received !== 'string' || !isUtcMilliseconds(received)) throw malformed('received is not a UTC time');
-  if (typeof commitment !== 'string' || hexDecode(commitment, HASH_BYTES) === undefined) {
-    throw malformed('commitment is not 64 lower-case hex digits');
+  if (typeof received !== 'string' || !isUtcMilliseconds(received)) refuse('received is not a UTC time');
+  if (kind === 'deposit') {
+    const { id, commitment, ...rest } = fields;
+    refuseMore(rest);
+    if (typeof id !== 'string' || !isUuidV7(id)) refuse('id is not a UUIDv7');
+    return { kind, v, id, received, commitment: digest('commitment', commitment) };
   }
-  return { kind, v, id, received, commitment };
+  const { statement, ...rest } = fields;
+  refuseMore(rest);
+  return { kind, v, received, statement: digest('statement', statement) };
+}
+
+function refuseMore(rest: { [key: string]: Json }): void {
+  if (Object.keys(rest).length > 0) refuse('a field that version 1 of its kind does not have');
+}
+
+function digest(name: string, value: Json | undefined): string {
+  if (typeof value === 'string' && hexDecode(value, HASH_BYTES) !== undefined) return value;
+  return refuse(`${name} is not 64 lower-case hex digits`);
 }
 
 function parseObject(bytes: Uint8Array): { [key: string]: Json } {
-  if (bytes.length > ENTRY_BYTES_MAX) throw malformed(`${bytes.length} bytes`);
+  if (bytes.length > ENTRY_BYTES_MAX) refuse(`${bytes.length} bytes`);
   try {
     const value = parseCanonicalJson(bytes);
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value;
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
-    throw malformed(error.message, error);
+    refuse(error.message, error);
   }
-  throw malformed('not a JSON object');
+  return refuse('not a JSON object');
 }
 
-function malformed(why: string, cause?: unknown): LedgerError {
-  return new LedgerError('entry-malformed', `entry: ${why}`, { cause });
+function refuse(why: string, cause?: unknown): never {
+  throw new LedgerError('entry-malformed', `entry: ${why}`, { cause });
 }

@@ -236,6 +236,20 @@ function latestTime(policy: Policy, name: string, timeOf: (witness: string) => b
 }
 
 /**
+ * The (f+1)-th smallest of the {@link memberTimes}, f being the liars that the group survives: by then an honest member had vouched.
+ * @returns seconds since the epoch; undefined when the group is not satisfied
+ */
+export function honestTime(
+  policy: Policy,
+  groupName: string,
+  timeOf: (witness: string) => bigint | undefined,
+): bigint | undefined {
+  const times = memberTimes(policy, groupName, timeOf);
+  const { members = [], needed = 0 } = policy.groups.get(groupName) ?? {};
+  return times.length < needed ? undefined : times[liarsSurvived(members.length, needed)]?.timeSeconds;
+}
+
+/**
  * How many of a group's members may lie before two conflicting trees could both satisfy it.
  * Two satisfied sets share at least 2 * needed - members of them, and one honest member in common is enough.
  */

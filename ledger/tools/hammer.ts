@@ -7,7 +7,7 @@
 import { base64Encode, hexEncode, readUint32, utf8Decode, utf8Encode } from '../core/bytes.ts';
 import { type Checkpoint, openCheckpoint } from '../core/checkpoint.ts';
 import { openCosignatures } from '../core/cosignature.ts';
-import { parseEntry } from '../core/entry.ts';
+import { parseDepositEntry, parseEntry } from '../core/entry.ts';
 import { leafHash } from '../core/hash.ts';
 import { parseNote } from '../core/note.ts';
 import { evaluatePolicy, type Policy } from '../core/policy.ts';
@@ -221,11 +221,14 @@ class Run {
   }
 
   #take(bytes: Uint8Array): void {
-    const { id, received } = parseEntry(bytes);
+    const entry = parseEntry(bytes);
+    const { received } = entry;
     if (received < this.#lastReceived)
       this.#fail('follow', `received goes back from ${this.#lastReceived} to ${received}`);
     this.#lastReceived = received;
     this.#entries += 1;
+    if (entry.kind !== 'deposit') return;
+    const { id } = entry;
     const sinceMs = this.#waiting.get(id);
     if (sinceMs === undefined) this.#unclaimed.add(id);
     else if (this.#waiting.delete(id)) this.#claim(id, this.#o.now() - sinceMs);
@@ -263,7 +266,8 @@ class Run {
     const { index, proof, checkpoint: note } = parseTlogProof(textOf(answer));
     const checkpoint = this.#verified(note);
     const [entry] = await this.#tiles(checkpoint).entries(index, index + 1);
-    if (entry === undefined || parseEntry(entry).id !== id) throw new Error(`the proof of ${id} is of another entry`);
+    if (entry === undefined || parseDepositEntry(entry).id !== id)
+      throw new Error(`the proof of ${id} is of another entry`);
     checkInclusion(proof, index, checkpoint.size, leafHash(entry), checkpoint.root);
     this.#proofChecks += 1;
   }

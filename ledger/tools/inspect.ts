@@ -137,8 +137,8 @@ function keyText({ name, id, type }: VerifierKey): string {
 }
 
 function entryLines(bytes: Uint8Array): string[] {
-  const { id, received, commitment } = parseEntry(bytes);
-  return ['entry: deposit', `  id ${id}`, `  received ${received}`, `  commitment ${commitment}`];
+  const { kind, v: _, ...fields } = parseEntry(bytes);
+  return [`entry: ${kind}`, ...Object.entries(fields).map(([name, value]) => `  ${name} ${value}`)];
 }
 
 /** A bundle does not say how many entries it has: they must fill the bytes exactly, at most TILE_WIDTH of them, all well-formed. */
@@ -148,8 +148,8 @@ function bundleLines(bytes: Uint8Array): string[] | undefined {
     if (at + 2 > bytes.length || lines.length === TILE_WIDTH) return undefined;
     const end = at + 2 + readUint16(bytes, at);
     if (end > bytes.length) return undefined;
-    const [, id = '', received = '', commitment = ''] = entryLines(bytes.subarray(at + 2, end));
-    lines.push(`  entry ${lines.length}: ${[id, received, commitment].map((line) => line.trim()).join(', ')}`);
+    const [, ...fields] = entryLines(bytes.subarray(at + 2, end));
+    lines.push(`  entry ${lines.length}: ${fields.map((line) => line.trim()).join(', ')}`);
     at = end;
   }
   return lines.length === 0 ? undefined : [`entry bundle of ${lines.length}`, ...lines];

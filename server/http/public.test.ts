@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { openCheckpoint } from '../../ledger/core/checkpoint.ts';
-import { parseEntry } from '../../ledger/core/entry.ts';
+import { parseDepositEntry } from '../../ledger/core/entry.ts';
 import { parseNote } from '../../ledger/core/note.ts';
 import { formatTilePath, tilesForSize } from '../../ledger/core/tile.ts';
 import { TileReader } from '../../ledger/core/tile-reader.ts';
@@ -59,7 +59,7 @@ describe('server/http public', () => {
       const response = await get(`/ledger/${formatTilePath(tile)}`, { 'accept-encoding': 'identity' });
       return new Uint8Array(await response.arrayBuffer());
     });
-    const ids = (await reader.entries(0, 3)).map((entry) => parseEntry(entry).id);
+    const ids = (await reader.entries(0, 3)).map((entry) => parseDepositEntry(entry).id);
     expect(ids).to.deep.equal(views.map(({ id }) => id));
   });
 

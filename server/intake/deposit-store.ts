@@ -107,12 +107,16 @@ export class DepositStore {
    * @param first index of the first entry
    */
   async sequenced(first: number, entries: readonly Uint8Array[]): Promise<void> {
-    const ids = entries.map((entry) => parseEntry(entry).id);
     await this.#index.write(
-      ids.flatMap((id, i): Write[] => [
-        [`index/${id}`, utf8Encode(String(first + i))],
-        [`pending/${id}`, undefined],
-      ]),
+      entries.flatMap((bytes, i): Write[] => {
+        const entry = parseEntry(bytes);
+        // A change of policy is nobody's deposit.
+        if (entry.kind !== 'deposit') return [];
+        return [
+          [`index/${entry.id}`, utf8Encode(String(first + i))],
+          [`pending/${entry.id}`, undefined],
+        ];
+      }),
     );
   }
 

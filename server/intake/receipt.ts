@@ -8,7 +8,7 @@
  *
  * Ed25519 is deterministic: the same deposit has the same receipt each time it is asked for.
  */
-import { parseEntry } from '../../ledger/core/entry.ts';
+import { parseDepositEntry } from '../../ledger/core/entry.ts';
 import { formatNote } from '../../ledger/core/note.ts';
 import { formatReceiptText } from '../../ledger/core/receipt.ts';
 import { type Signer, signNote } from '../../ledger/core/signature.ts';
@@ -21,7 +21,7 @@ import { RECEIPT_DEADLINE_MS } from './limits.ts';
  * @returns the whole signed note
  */
 export async function signReceipt(entryBytes: Uint8Array, signer: Signer): Promise<string> {
-  const entry = parseEntry(entryBytes);
+  const entry = parseDepositEntry(entryBytes);
   const deadline = new Date(Date.parse(entry.received) + RECEIPT_DEADLINE_MS).toISOString();
   const text = formatReceiptText({ entry, deadline });
   return formatNote({ text, signatures: [await signNote(text, signer)] });

@@ -6,8 +6,7 @@
 import { checkCommitment, header, type ShownRecord } from '../../certs/core/record.ts';
 import { base64Encode, hexDecode, utf8Decode } from '../../ledger/core/bytes.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../../ledger/core/checkpoint.ts';
-import { type Cosignature, openCosignatures } from '../../ledger/core/cosignature.ts';
-import { type DepositEntry, parseEntry } from '../../ledger/core/entry.ts';
+import { type DepositEntry, parseDepositEntry } from '../../ledger/core/entry.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { leafHash } from '../../ledger/core/hash.ts';
 import type { Json } from '../../ledger/core/json.ts';
@@ -17,6 +16,7 @@ import { evaluatePolicy, type Policy, type QuorumState } from '../../ledger/core
 import { checkInclusion } from '../../ledger/core/proof.ts';
 import { parseTlogProof, type TlogProof } from '../../ledger/core/tlog-proof.ts';
 import type { Passed } from './checks.ts';
+import { type Cosigned, openCosigned } from './cosigned.ts';
 import { VerifierError } from './errors.ts';
 import type { Trust } from './trust.ts';
 
@@ -37,7 +37,9 @@ export function readProof(bytes: Uint8Array): Passed<ReadProof> {
   const entryBytes = proof.extra;
   if (entryBytes === undefined) throw new VerifierError('entry-absent', 'the proof does not carry its entry');
   const note = parseNote(proof.checkpoint);
-  return { value: { proof, entryBytes, entry: parseEntry(entryBytes), note, checkpoint: parseCheckpoint(note.text) } };
+  return {
+    value: { proof, entryBytes, entry: parseDepositEntry(entryBytes), note, checkpoint: parseCheckpoint(note.text) },
+  };
 }
 
 /** The record shown is the one whose commitment the entry holds. */
@@ -77,29 +79,18 @@ export function checkCheckpoint(record: ShownRecord, { note }: ReadProof, { poli
   return { value: true, detail: { origin } };
 }
 
-/** A verified cosignature with the name its key has in the policy. */
-export interface NamedCosignature {
-  readonly witness: string;
-  readonly cosignature: Cosignature;
-}
-
-/** Every cosignature by a key of the policy verifies. Keys the policy does not know count for nothing. */
-export function checkCosignatures({ note }: ReadProof, { policy }: Trust): Passed<readonly NamedCosignature[]> {
-  const opened = openCosignatures(
-    note,
-    [...policy.witnesses.values()].map(({ key }) => key),
-  );
-  const value = [...policy.witnesses].flatMap(([witness, { key }]) =>
-    opened.filter((cosignature) => cosignature.key === key).map((cosignature) => ({ witness, cosignature })),
-  );
+/** Every cosignature by a key of the policy verifies; those made when their key had been revoked do not count. */
+export function checkCosignatures({ note }: ReadProof, { policy, revoked }: Trust): Passed<Cosigned> {
+  const value = openCosigned(policy, note, revoked);
   const known = [...policy.logs, ...policy.witnesses.values()].map(({ key }) => key);
   const ignored = note.signatures.filter((line) => !known.some((key) => isSignedBy(line, key))).length;
-  return { value, detail: { verified: value.map(({ witness }) => witness), ignored } };
+  const names = (cosigned: Cosigned['counting']): string[] => cosigned.map(({ witness }) => witness);
+  return { value, detail: { verified: names(value.counting), revoked: names(value.revoked), ignored } };
 }
 
 /** Enough of them for the verifier's own policy. */
-export function checkQuorum(cosigned: readonly NamedCosignature[], { policy }: Trust): Passed<QuorumState> {
-  const state = evaluatePolicy(policy, new Set(cosigned.map(({ witness }) => witness)));
+export function checkQuorum({ counting }: Cosigned, { policy }: Trust): Passed<QuorumState> {
+  const state = evaluatePolicy(policy, new Set(counting.map(({ witness }) => witness)));
   const groups = groupDetail(policy, state);
   if (!state.satisfied) {
     throw new VerifierError('quorum-short', `not enough cosignatures for ${policy.quorum}`, { groups });

@@ -12,10 +12,11 @@ import { CertError } from '../../certs/core/errors.ts';
 import { type CertificatePdf, readCertificatePdf } from '../../certs/core/pdf-read.ts';
 import { header, type ShownRecord } from '../../certs/core/record.ts';
 import { parseTimestampToken, type VerifiedTimestamp } from '../../certs/core/timestamp.ts';
-import { nameText } from '../../certs/core/x509.ts';
+import { nameText, type X509 } from '../../certs/core/x509.ts';
 import { equal, utf8Encode } from '../../ledger/core/bytes.ts';
 import type { Passed } from './checks.ts';
 import { VerifierError } from './errors.ts';
+import { certificateRevokedMs } from './revocation.ts';
 import type { Trust } from './trust.ts';
 
 /** What a renderer draws a certificate from. */
@@ -60,15 +61,30 @@ export function checkSignature(pdf: CertificatePdf): Passed<DocumentSignature> {
 }
 
 /** A pinned root vouches for the signer, at the time its timestamp gives; that the timestamp holds is a check of its own. */
-export function checkChain(signature: DocumentSignature, trust: Trust): Passed<true> {
+export function checkChain(signature: DocumentSignature, trust: Trust): Passed<readonly X509[]> {
   const { timeMs } = parseTimestampToken(signature.timestampToken).info;
   const path = checkSigner(signature, trust.pdfRoots, timeMs);
-  return { value: true, detail: { path: path.map(({ subject }) => nameText(subject)) } };
+  checkRevocation(path, timeMs, trust);
+  return { value: path, detail: { path: path.map(({ subject }) => nameText(subject)) } };
+}
+
+/**
+ * None of the certificates had been revoked. A thief of an authority's key can put an earlier time on a token; what that gains is another
+ * PDF around a proof that holds anyhow, and "not later than" rests on the courts.
+ */
+function checkRevocation(path: readonly X509[], timeMs: number, { revoked }: Trust): void {
+  for (const certificate of path) {
+    const revokedMs = certificateRevokedMs(revoked, certificate);
+    if (revokedMs === undefined || timeMs < revokedMs) continue;
+    const detail = { certificate: nameText(certificate.subject), revoked: new Date(revokedMs).toISOString() };
+    throw new VerifierError('certificate-revoked', `${detail.certificate} was revoked at ${detail.revoked}`, detail);
+  }
 }
 
 /** An authority under a pinned timestamp root has put its time on this signature. */
 export function checkToken(signature: DocumentSignature, trust: Trust): Passed<VerifiedTimestamp> {
   const value = checkSignatureTimestamp(signature, trust.timestampRoots);
+  checkRevocation(value.path, value.timeMs, trust);
   return {
     value,
     detail: { time: new Date(value.timeMs).toISOString(), authority: nameText(value.authority.subject) },

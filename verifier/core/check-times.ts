@@ -4,12 +4,13 @@
 // at least one of f+1 courts is honest, so by then an honest court had seen it.
 
 import type { VerifiedTimestamp } from '../../certs/core/timestamp.ts';
-import { evaluatePolicy, liarsSurvived, type MemberTime, memberTimes } from '../../ledger/core/policy.ts';
-import type { NamedCosignature } from './check-ledger.ts';
+import { evaluatePolicy, honestTime, liarsSurvived, type MemberTime, memberTimes } from '../../ledger/core/policy.ts';
 import type { Passed } from './checks.ts';
+import type { Cosigned } from './cosigned.ts';
 import { type VerifierCode, VerifierError } from './errors.ts';
 import { CLOCK_TOLERANCE_MS } from './limits.ts';
-import { GROUP_OF, type MemberKind, type Trust } from './trust.ts';
+import { GROUP_OF, type MemberKind } from './statement.ts';
+import type { Trust } from './trust.ts';
 
 /** What the times of a certificate say. */
 export interface Times {
@@ -27,7 +28,7 @@ export interface Times {
  * @param nowMs the verifier's clock, ms since epoch
  */
 export function checkTimes(
-  cosigned: readonly NamedCosignature[],
+  { counting }: Cosigned,
   timestamp: VerifiedTimestamp,
   trust: Trust,
   nowMs: number,
@@ -35,7 +36,7 @@ export function checkTimes(
   const stamped = implausible(BigInt(Math.floor(timestamp.timeMs / 1000)), trust, nowMs);
   if (stamped !== undefined) throw new VerifierError(stamped, 'the timestamp', { time: iso(timestamp.timeMs) });
 
-  const found = cosigned.map((each) => ({ ...each, code: implausible(each.cosignature.timeSeconds, trust, nowMs) }));
+  const found = counting.map((each) => ({ ...each, code: implausible(each.cosignature.timeSeconds, trust, nowMs) }));
   const times = new Map(
     found.flatMap(({ code, witness, cosignature }) => (code ? [] : [[witness, cosignature.timeSeconds]])),
   );
@@ -46,23 +47,22 @@ export function checkTimes(
     if (code === undefined) throw new Error('invariant: times are looked at only once the quorum is satisfied');
     throw new VerifierError(code, 'too many cosignatures', { left });
   }
+  const timeOf = (witness: string): bigint | undefined => times.get(witness);
   const timesOf = (kind: MemberKind): MemberTime[] =>
-    policy.groups.has(GROUP_OF[kind]) ? memberTimes(policy, GROUP_OF[kind], (witness) => times.get(witness)) : [];
-  const value = vouched(trust, { court: timesOf('court'), arbitration: timesOf('arbitration') });
-  return { value, detail: { notLaterThan: iso(value.notLaterThanMs), left } };
-}
-
-function vouched({ policy }: Trust, members: Times['members']): Times {
-  const group = policy.groups.get(GROUP_OF.court);
-  if (group === undefined) throw new Error('invariant: a trust bundle has a group of courts');
-  const liars = liarsSurvived(group.members.length, group.needed);
-  const honest = members.court[liars];
-  if (honest === undefined) throw new Error('invariant: a satisfied group has more members than it survives liars');
-  return {
-    members,
-    notLaterThanMs: Number(honest.timeSeconds) * 1000,
-    courts: { members: group.members.length, needed: group.needed, liars },
+    policy.groups.has(GROUP_OF[kind]) ? memberTimes(policy, GROUP_OF[kind], timeOf) : [];
+  const courts = policy.groups.get(GROUP_OF.court);
+  const honest = honestTime(policy, GROUP_OF.court, timeOf);
+  if (courts === undefined || honest === undefined) throw new Error('invariant: no quorum can do without the courts');
+  const value: Times = {
+    members: { court: timesOf('court'), arbitration: timesOf('arbitration') },
+    notLaterThanMs: Number(honest) * 1000,
+    courts: {
+      members: courts.members.length,
+      needed: courts.needed,
+      liars: liarsSurvived(courts.members.length, courts.needed),
+    },
   };
+  return { value, detail: { notLaterThan: iso(value.notLaterThanMs), left } };
 }
 
 function implausible(timeSeconds: bigint, trust: Trust, nowMs: number): VerifierCode | undefined {

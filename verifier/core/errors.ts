@@ -14,6 +14,7 @@ export type VerifierCode =
   | 'received-differs'
   | 'origin-differs'
   | 'quorum-short'
+  | 'certificate-revoked'
   | 'time-in-future'
   | 'time-outside-trust'
   | 'file-not-in-record'

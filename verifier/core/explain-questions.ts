@@ -6,7 +6,7 @@ import { type FactMember, type Facts, STATED_17, STATED_18, type StatedId } from
 import type { Lang, Text } from './messages.ts';
 import { type Comparison, comparisonOf, moment, pick, type Section } from './phrasing.ts';
 import type { Report } from './report.ts';
-import type { MemberKind } from './trust.ts';
+import type { MemberKind } from './statement.ts';
 
 /** The answers for a report with facts. */
 export function questions(report: Report, facts: Facts, lang: Lang): Section[] {
@@ -73,7 +73,7 @@ function when({ notLaterThan, deposit, timestamp }: Facts, lang: Lang): Section 
   };
 }
 
-function who({ members, needed, ledger }: Facts, lang: Lang): Section {
+function who({ members, needed, ledger, epoch }: Facts, lang: Lang): Section {
   const short = (kind: MemberKind): string => {
     const cosigned = members.filter((each) => each.kind === kind && each.time !== undefined).length;
     return pick(
@@ -95,13 +95,30 @@ function who({ members, needed, ledger }: Facts, lang: Lang): Section {
         `账本 ${ledger.origin}：第 ${ledger.index} 条，账本长度 ${ledger.treeSize}，根哈希 ${ledger.rootHash}`,
         `Ledger ${ledger.origin}: entry ${ledger.index}, tree size ${ledger.treeSize}, root hash ${ledger.rootHash}`,
       ),
+      ...(epoch.epochs > 1 ? [epochText(epoch, lang)] : []),
     ],
   };
 }
 
-function memberText({ name, nameEn, keyName, algorithms, time }: FactMember, lang: Lang): string {
+/** Which rules were applied: a consortium changes, and each checkpoint is judged by what held for it. */
+function epochText({ number, epochs, since }: Facts['epoch'], lang: Lang): string {
+  const began =
+    since === undefined
+      ? pick(lang, '自账本开始', 'from the beginning of the ledger')
+      : pick(lang, `自 ${moment(since, lang)}起`, `since ${moment(since, lang)}`);
+  return pick(
+    lang,
+    `按第 ${number} 规则期（共 ${epochs} 期，${began}）的机构、密钥与法定数判断。`,
+    `Judged by the bodies, keys and quorum of epoch ${number} of ${epochs} (${began}).`,
+  );
+}
+
+function memberText({ name, nameEn, keyName, algorithms, time, revoked }: FactMember, lang: Lang): string {
   const who = `${time === undefined ? '[ ]' : '[√]'} ${pick(lang, name, nameEn)} · ${keyName}`;
   if (time !== undefined) return `${who} · ${moment(time, lang)} · ${algorithms.join(' + ')}`;
+  if (revoked !== undefined) {
+    return `${who} · ${pick(lang, `不计入：密钥自 ${moment(revoked, lang)}起已被吊销`, `does not count: key revoked as of ${moment(revoked, lang)}`)}`;
+  }
   return algorithms.length === 0
     ? `${who} · ${pick(lang, '未联署', 'has not cosigned')}`
     : `${who} · ${pick(lang, '不计入：签名不全，或其时间不合理', 'does not count: not with all its keys, or at an impossible time')}`;

@@ -8,7 +8,7 @@ import type { Facts } from './facts.ts';
 import { CHECKS, CODES, type Lang, OUTCOMES, STATUSES } from './messages.ts';
 import { capital, list, moment, pick, plural, type Section } from './phrasing.ts';
 import type { CheckStatus, Report, Warning } from './report.ts';
-import type { MemberKind } from './trust.ts';
+import type { MemberKind } from './statement.ts';
 
 export type { Section } from './phrasing.ts';
 
@@ -107,6 +107,12 @@ function warningText({ code, detail }: Warning, lang: Lang): string {
         lang,
         '签发时平台所用的联署规则与您的信任文件不同；以您的信任文件为准作出判断。',
         'The platform used another policy at issue than your trust bundle; judged by your trust bundle.',
+      );
+    case 'key-revoked':
+      return pick(
+        lang,
+        `${detail['name']} 的密钥已被吊销，自 ${moment(String(detail['revoked']), lang)}起的签名不计入；此前的签名仍然有效。`,
+        `A key of ${detail['nameEn']} has been revoked as of ${moment(String(detail['revoked']), lang)}: what it signed from then on does not count, what it signed before still does.`,
       );
     case 'clocks-disagree':
       return pick(

@@ -4,15 +4,18 @@
 
 import { files, header, type RecordHeader, type ShownRecord } from '../../certs/core/record.ts';
 import type { VerifiedTimestamp } from '../../certs/core/timestamp.ts';
-import { nameText } from '../../certs/core/x509.ts';
+import { nameText, type X509 } from '../../certs/core/x509.ts';
 import { base64Encode } from '../../ledger/core/bytes.ts';
 import { type Evidence, filesByDigest } from './check-evidence.ts';
-import type { NamedCosignature, ReadProof } from './check-ledger.ts';
+import type { ReadProof } from './check-ledger.ts';
 import type { Times } from './check-times.ts';
+import type { Cosigned } from './cosigned.ts';
 import { type Forgery, forgeryOf } from './forgery.ts';
 import { CLOCK_TOLERANCE_MS } from './limits.ts';
 import type { Warning } from './report.ts';
-import { GROUP_OF, type MemberKind, type Trust, type TrustMember, witnessesOf } from './trust.ts';
+import { certificateRevokedMs, keyRevokedMs } from './revocation.ts';
+import { GROUP_OF, type MemberKind, type TrustMember, witnessesOf } from './statement.ts';
+import { type Trust, trustAt } from './trust.ts';
 
 /** Times are ISO 8601 UTC, digests lower-case hex, the root base64. */
 export interface Facts {
@@ -38,6 +41,8 @@ export interface Facts {
     readonly rootHash: string;
     readonly commitment: string;
   };
+  /** The epoch it was judged under, of how many, and since when that one holds by the courts' clocks; the first always did. */
+  readonly epoch: { readonly number: number; readonly epochs: number; readonly since?: string };
   /** By the courts' clocks. */
   readonly notLaterThan: { readonly time: string; readonly courts: Times['courts'] };
   /** Every member of the policy, cosigned or not. */
@@ -66,6 +71,8 @@ export interface FactMember extends TrustMember {
   readonly algorithms: readonly string[];
   /** Its cosignature time; undefined when it does not count: it has not cosigned with all its keys, or its clock cannot be right. */
   readonly time?: string;
+  /** When one of its keys of this epoch was revoked; what it signed then and later does not count. */
+  readonly revoked?: string;
 }
 
 /** Art. 17 (1) to (4), then the six facts of Art. 18. */
@@ -75,10 +82,13 @@ export type StatedId = (typeof STATED_17)[number] | (typeof STATED_18)[number];
 
 /** Everything the checks have handed on. */
 export interface Shown {
+  /** Of the epoch that the checkpoint falls into. */
   readonly trust: Trust;
   readonly record: ShownRecord;
   readonly proof: ReadProof;
-  readonly cosigned: readonly NamedCosignature[];
+  /** Signer's certificate up to its root. */
+  readonly signerPath: readonly X509[];
+  readonly cosigned: Cosigned;
   readonly times: Times;
   readonly timestamp: VerifiedTimestamp;
   readonly signedAt: string;
@@ -130,6 +140,11 @@ export function factsOf(shown: Shown): Facts {
       rootHash: base64Encode(proof.checkpoint.root),
       commitment: proof.entry.commitment,
     },
+    epoch: {
+      number: trust.number,
+      epochs: trust.epochs.length,
+      ...(trust.sinceMs !== undefined && { since: iso(trust.sinceMs) }),
+    },
     notLaterThan: { time: iso(times.notLaterThanMs), courts: times.courts },
     members: trust.members.map((member) => memberFact(member, shown)),
     needed: { court: needed('court'), arbitration: needed('arbitration') },
@@ -141,14 +156,25 @@ export function factsOf(shown: Shown): Facts {
 
 function memberFact(member: TrustMember, { trust, cosigned, times }: Shown): FactMember {
   const witnesses = witnessesOf(trust.policy, member.member);
-  const keys = cosigned.filter(({ witness }) => witnesses.includes(witness)).map(({ cosignature }) => cosignature.key);
+  const keys = cosigned.counting
+    .filter(({ witness }) => witnesses.includes(witness))
+    .map(({ cosignature }) => cosignature.key);
   const time = times.members[member.kind].find((each) => each.member === member.member);
   return {
     ...member,
     keyName: keyNameOf(member, trust),
     algorithms: keys.map(({ type }) => ALGORITHMS[type] ?? ''),
     ...(time && { time: iso(Number(time.timeSeconds) * 1000) }),
+    ...memberRevoked(member, trust),
   };
+}
+
+function memberRevoked({ member }: TrustMember, { policy, revoked }: Trust): { revoked?: string } {
+  const times = witnessesOf(policy, member).flatMap((witness) => {
+    const key = policy.witnesses.get(witness)?.key;
+    return (key && keyRevokedMs(revoked, key)) ?? [];
+  });
+  return times.length === 0 ? {} : { revoked: iso(Math.min(...times)) };
 }
 
 function keyNameOf({ member }: TrustMember, { policy }: Trust): string {
@@ -169,17 +195,20 @@ function statedIn({ platform, submitter, capture, declared }: RecordHeader): Fac
 
 /** What a reader must not overlook. */
 export function warningsOf(shown: Shown): Warning[] {
-  const { trust, record, times, timestamp, compared } = shown;
+  const { trust, record, proof, times, timestamp, compared } = shown;
   const head = header(record);
   const warnings: Warning[] = [];
   if (compared !== undefined && compared.size < head.files) {
     warnings.push({ code: 'files-not-compared', detail: { compared: compared.size, files: head.files } });
   }
-  const misnamed = head.members.filter((printed) => !trust.members.some((known) => sameNames(printed, known, trust)));
+  // The record was made in the epoch of its entry; a later one may have proven it.
+  const issued = trustAt(trust, proof.proof.index + 1);
+  const misnamed = head.members.filter((printed) => !issued.members.some((known) => sameNames(printed, known, issued)));
   if (misnamed.length > 0) {
     warnings.push({ code: 'names-differ', detail: { names: misnamed.map(({ name }) => name) } });
   }
-  if (head.policySha256 !== trust.policyDigest) warnings.push({ code: 'policy-differs', detail: {} });
+  if (head.policySha256 !== issued.policyDigest) warnings.push({ code: 'policy-differs', detail: {} });
+  warnings.push(...revokedKeys(shown));
   const claims = {
     received: Date.parse(head.received),
     notLaterThan: times.notLaterThanMs,
@@ -191,6 +220,20 @@ export function warningsOf(shown: Shown): Warning[] {
     warnings.push({ code: 'clocks-disagree', detail });
   }
   return warnings;
+}
+
+/** Keys that signed here, or could have, and have been revoked since: what they signed before still counts. */
+function revokedKeys({ trust, signerPath, timestamp }: Shown): Warning[] {
+  const members = trust.members.flatMap((member) => {
+    const { revoked } = memberRevoked(member, trust);
+    return revoked === undefined ? [] : [{ name: member.name, nameEn: member.nameEn, revoked }];
+  });
+  const certificates = [...signerPath, ...timestamp.path].flatMap((certificate) => {
+    const revokedMs = certificateRevokedMs(trust.revoked, certificate);
+    const name = nameText(certificate.subject);
+    return revokedMs === undefined ? [] : [{ name, nameEn: name, revoked: iso(revokedMs) }];
+  });
+  return [...members, ...certificates].map((detail) => ({ code: 'key-revoked', detail }));
 }
 
 function sameNames(printed: RecordHeader['members'][number], known: TrustMember, trust: Trust): boolean {

@@ -3,7 +3,7 @@ import { formatVkey } from '../../ledger/core/note.ts';
 import { evaluatePolicy, type Policy, parsePolicy } from '../../ledger/core/policy.ts';
 import { signer } from '../testing.ts';
 import { forgeryOf } from './forgery.ts';
-import type { TrustMember } from './trust.ts';
+import type { TrustMember } from './statement.ts';
 
 /** A policy of n courts and m arbitration bodies with one key each. */
 function world(courts: number, needed: number, bodies: number, neededBodies: number): [Policy, TrustMember[]] {

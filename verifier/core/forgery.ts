@@ -5,7 +5,7 @@
 // The log's own key is always needed besides.
 
 import type { Policy } from '../../ledger/core/policy.ts';
-import type { MemberKind, TrustMember } from './trust.ts';
+import type { MemberKind, TrustMember } from './statement.ts';
 
 /** Numbers of bodies of each kind. */
 export type Bodies = Readonly<Record<MemberKind, number>>;

@@ -76,6 +76,10 @@ export const CODES: Readonly<Record<Code, Text>> = {
     en: 'the signing certificate does not come from a root of the trust bundle',
   },
   'x509-expired': { zh: '签名时签名证书不在有效期内', en: 'the signing certificate was not valid when it signed' },
+  'certificate-revoked': {
+    zh: '签名证书在签名之时已被吊销，签名不计入',
+    en: 'a signing certificate had been revoked when it signed',
+  },
   'x509-purpose': { zh: '签名证书的用途不符', en: 'the signing certificate is for another purpose' },
 
   'record-malformed': { zh: '存证记录被改动，或格式不合规定', en: 'the record was altered, or is malformed' },

@@ -34,6 +34,9 @@ const STATUS: Readonly<Record<FindingCode, 'failed' | 'unknown'>> = {
   // signature's business: its signed attributes name all of them.
   'x509-untrusted': 'unknown',
 
+  // Signed when the key was believed and is not any more: nobody need have altered anything.
+  'certificate-revoked': 'unknown',
+
   // Record, entry and proof: they lie under the PDF signature, so malformed means altered.
   'record-malformed': 'failed',
   'record-newer-format': 'unknown',

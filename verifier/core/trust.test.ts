@@ -4,7 +4,8 @@ import { formatVkey } from '../../ledger/core/note.ts';
 import { createConsortium, signer } from '../testing.ts';
 import { VerifierError } from './errors.ts';
 import { TRUST_BYTES_MAX } from './limits.ts';
-import { parseTrustBundle, type TrustBundle, witnessesOf } from './trust.ts';
+import { witnessesOf } from './statement.ts';
+import { parseTrustBundle, type TrustBundle } from './trust.ts';
 
 type Change = (bundle: TrustBundle) => unknown;
 

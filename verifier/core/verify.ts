@@ -22,7 +22,7 @@ import { CheckList, type Passed } from './checks.ts';
 import { factsOf, type Shown, warningsOf } from './facts.ts';
 import { verdictOf } from './outcome.ts';
 import { CHECK_IDS, type Report } from './report.ts';
-import { parseTrustBundle } from './trust.ts';
+import { parseTrustBundle, type Trust, trustAt } from './trust.ts';
 
 export interface VerifyInput {
   /** The PDF, as found. */
@@ -43,15 +43,24 @@ export interface VerifyInput {
   readonly toolDigest?: string;
 }
 
+/** The bundle read last: who verifies many certificates under one bundle does not verify its epochs again each time. */
+let lastRead: { readonly digest: string; readonly trust: Trust } | undefined;
+
+function readBundle(bytes: Uint8Array, digest: string): Passed<Trust> {
+  if (lastRead?.digest !== digest) lastRead = { digest, trust: parseTrustBundle(bytes) };
+  return { value: lastRead.trust };
+}
+
 /**
  * Verifies a certificate.
  * @returns the report; its outcome is `consistent` only when every required check has passed
  */
 export async function verify(input: VerifyInput): Promise<Report> {
   const checks = new CheckList();
+  const trustDigest = hexEncode(sha256(input.trust));
   let found: Findings = { warnings: [], facts: undefined };
   try {
-    found = await makeChecks(input, checks);
+    found = await makeChecks(input, trustDigest, checks);
   } catch (error) {
     checks.broke(error);
   }
@@ -61,7 +70,7 @@ export async function verify(input: VerifyInput): Promise<Report> {
     checks: list,
     ...found,
     checkedAt: new Date(input.nowMs).toISOString(),
-    trustDigest: hexEncode(sha256(input.trust)),
+    trustDigest,
     toolDigest: input.toolDigest ?? '',
     network: 'none',
   };
@@ -70,16 +79,19 @@ export async function verify(input: VerifyInput): Promise<Report> {
 type Findings = Pick<Report, 'warnings' | 'facts'>;
 
 /** All checks in their order. @returns facts and warnings, once all but the comparison of files have passed */
-async function makeChecks(input: VerifyInput, checks: CheckList): Promise<Findings> {
+async function makeChecks(input: VerifyInput, trustDigest: string, checks: CheckList): Promise<Findings> {
   const { certificate, nowMs } = input;
-  const trust = await checks.run('trust', [], () => ({ value: parseTrustBundle(input.trust) }));
+  const bundle = await checks.run('trust', [], () => readBundle(input.trust, trustDigest));
 
   const pdf = await checks.run('pdf-structure', [], () => checkStructure(certificate));
+  const proof = await checks.run('proof', [pdf], ({ attachments }) => readProof(attachments['deposit.tlog-proof']));
+  // The size is only a claim as yet: it chooses by whose keys and quorum the certificate must then hold.
+  const trust = bundle && proof ? trustAt(bundle, proof.checkpoint.size) : bundle;
+
   const signature = await checks.run('pdf-signature', [pdf], checkSignature);
-  await checks.run('pdf-chain', [signature, trust], checkChain);
+  const signerPath = await checks.run('pdf-chain', [signature, trust], checkChain);
 
   const record = await checks.run('record', [pdf], readRecord);
-  const proof = await checks.run('proof', [pdf], ({ attachments }) => readProof(attachments['deposit.tlog-proof']));
   const committed = await checks.run('commitment', [record, proof], checkRecordCommitment);
   await checks.run('entry', [record, proof], checkEntry);
   await checks.run('inclusion', [proof], checkEntryInclusion);
@@ -99,11 +111,14 @@ async function makeChecks(input: VerifyInput, checks: CheckList): Promise<Findin
   );
 
   const sound = checks.passed(...CHECK_IDS.filter((id) => id !== 'evidence'));
-  if (!(sound && trust && pdf && record && proof && cosigned && timestamp && times)) {
+  if (!(sound && trust && pdf && record && proof && signerPath && cosigned && timestamp && times)) {
     return { warnings: [], facts: undefined };
   }
-  const { evidence } = input;
-  const shown: Shown = { trust, record, proof, cosigned, times, timestamp, signedAt: pdf.signedAt, evidence, compared };
+  const shown: Shown = {
+    ...{ trust, record, proof, signerPath, cosigned, times, timestamp, compared },
+    signedAt: pdf.signedAt,
+    evidence: input.evidence,
+  };
   return { warnings: warningsOf(shown), facts: factsOf(shown) };
 }
 
