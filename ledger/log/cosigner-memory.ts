@@ -19,12 +19,15 @@ export interface OwnTree {
 }
 
 /** Its latest checkpoint, signed by the log; undefined when it never saw the log; an Error when it gave no usable answer. */
-export async function askMemory(cosigner: Cosigner, logKey: VerifierKey): Promise<SignedHead | undefined | Error> {
+export async function askMemory(
+  cosigner: Cosigner,
+  logKeys: readonly VerifierKey[],
+): Promise<SignedHead | undefined | Error> {
   try {
     const note = await cosigner.latest();
     if (note === undefined) return undefined;
-    // A note that the log's key did not sign says nothing about the log: anyone could have written it.
-    return { note, checkpoint: openCheckpoint(parseNote(note), [logKey]) };
+    // A note that no key of the log signed says nothing about the log: anyone could have written it.
+    return { note, checkpoint: openCheckpoint(parseNote(note), logKeys) };
   } catch (error) {
     return asError(error);
   }
@@ -38,7 +41,7 @@ export async function compareMemory(
   cosigner: Cosigner,
   theirs: SignedHead,
   own: OwnTree | undefined,
-  logKey: VerifierKey,
+  logKeys: readonly VerifierKey[],
   onEvent: (event: LogEvent) => void,
 ): Promise<void> {
   const { name } = cosigner;
@@ -52,7 +55,7 @@ export async function compareMemory(
   if (equal(ourRoot, root)) return;
   if (own !== undefined) {
     const proof = await own.reader.consistencyProof(size);
-    const report = forkReport({ newer: own.head.note, older: theirs.note, root: ourRoot, proof }, [logKey]);
+    const report = forkReport({ newer: own.head.note, older: theirs.note, root: ourRoot, proof }, logKeys);
     onEvent({ kind: 'misbehaviour', severity: 'alarm', cosigner: name, report });
   }
   throw new LogError('fork', `${name} knows another tree of size ${size}`);

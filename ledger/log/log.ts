@@ -12,6 +12,7 @@ import { askMemory, compareMemory, type OwnTree } from './cosigner-memory.ts';
 import { LogError } from './errors.ts';
 import type { LogEvent } from './events.ts';
 import { FailStop } from './fail-stop.ts';
+import type { PastEpoch } from './past-epoch.ts';
 import { witnessesUnder } from './policy-members.ts';
 import { Pool } from './pool.ts';
 import type { Clock, Cosigner, HeadStore, IndexStore, SignedHead, TileStore } from './ports.ts';
@@ -33,6 +34,8 @@ export interface LogOptions {
   /** Members of the policy, by name. */
   readonly cosigners: readonly Cosigner[];
   readonly policy: Policy;
+  /** Policies that have ended, oldest first; none when not given. */
+  readonly past?: readonly PastEpoch[];
   readonly clock: Clock;
   /** The entries from index `first` on are committed. Must be idempotent: after a crash it is called again for the same entries. */
   onSequenced(first: number, entries: readonly Uint8Array[]): Promise<void>;
@@ -52,6 +55,8 @@ interface Parts {
   readonly publisher: Publisher;
   readonly question: StartupQuestion;
   readonly reader: Reader;
+  /** Size at which the present policy began. */
+  readonly began: number;
 }
 
 export class Log {
@@ -71,12 +76,21 @@ export class Log {
    * @throws LogError state-inconsistent | behind-cosigners | fork, LedgerError, StoreError: this log must not run on these stores
    */
   static async open(options: LogOptions): Promise<Log> {
-    const { tiles, index, policy, cosigners, onEvent } = options;
+    const { tiles, index, policy, past = [], cosigners, onEvent } = options;
     const logKey: VerifierKey = options.signer.key;
+    const earlierLogKeys = past.flatMap((epoch) => epoch.logKeys);
+    const logKeys = [logKey, ...earlierLogKeys];
     for (const { name } of cosigners) {
       if (witnessesUnder(policy, name).length === 0) throw new Error(`invariant: the policy has no member ${name}`);
     }
-    const { tip, reapplied } = await recover({ ...options, logKey });
+    const { tip, reapplied } = await recover({ ...options, logKey, earlierLogKeys });
+    const began = past.at(-1)?.upTo ?? 0;
+    if (tip.tree.range.size < began) {
+      throw new LogError(
+        'behind-cosigners',
+        `the policy changed at size ${began}, we know ${tip.tree.range.size}: an old backup?`,
+      );
+    }
     onEvent({ kind: 'recovered', severity: 'info', size: tip.tree.range.size, reapplied });
     const reader = new Reader(tiles, () => sequencer.head?.checkpoint.size ?? 0);
     const failStop = new FailStop(options.fatal);
@@ -88,16 +102,16 @@ export class Log {
       const { head } = sequencer;
       return head === undefined ? undefined : { head, reader: reader.at(head.checkpoint) };
     };
-    const published = await loadPublished(index, policy, logKey, own());
+    const published = await loadPublished(index, policy, past, logKeys, own());
     const source: PublisherOptions['source'] = ({ checkpoint }, onFailure) => reader.source(checkpoint, onFailure);
     const suspect = async (cosigner: Cosigner) => {
-      const theirs = await askMemory(cosigner, logKey);
+      const theirs = await askMemory(cosigner, logKeys);
       if (theirs === undefined || theirs instanceof Error) return;
-      await compareMemory(cosigner, theirs, own(), logKey, onEvent);
+      await compareMemory(cosigner, theirs, own(), logKeys, onEvent);
     };
     const publisher = new Publisher({ ...options, failStop, source, suspect }, published);
-    const question = new StartupQuestion({ cosigners, policy, logKey, own: own(), onEvent });
-    return new Log({ clock, failStop, pool, sequencer, publisher, question, reader });
+    const question = new StartupQuestion({ cosigners, policy, logKeys, own: own(), onEvent });
+    return new Log({ clock, failStop, pool, sequencer, publisher, question, reader, began });
   }
 
   /**
@@ -160,9 +174,11 @@ export class Log {
   }
 
   async #run(): Promise<void> {
-    const { question, sequencer, publisher } = this.#parts;
+    const { question, sequencer, publisher, began } = this.#parts;
     if (!(await question.ask())) return;
-    if (sequencer.head !== undefined) publisher.offer(sequencer.head);
+    const { head } = sequencer;
+    // A head that ended an epoch was published under the policy of that epoch; today's members have nothing to add to it.
+    if (head !== undefined && (began === 0 || head.checkpoint.size > began)) publisher.offer(head);
     await Promise.all([sequencer.run(), publisher.run()]);
   }
 

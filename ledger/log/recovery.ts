@@ -21,6 +21,8 @@ import { EMPTY_TREE, edgeRoot, edgeTiles, type Tree } from './step.ts';
 export interface RecoveryOptions extends ApplyTarget {
   readonly origin: string;
   readonly logKey: VerifierKey;
+  /** Keys that the log had before: the latest head may still be signed by one. */
+  readonly earlierLogKeys?: readonly VerifierKey[];
   readonly tiles: TileStore;
   readonly heads: HeadStore;
 }
@@ -62,12 +64,17 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
 }
 
 /** The latest head: signed by the log, and following the head below it. */
-async function readLatest({ heads, origin, logKey }: RecoveryOptions): Promise<Latest | undefined> {
+async function readLatest({
+  heads,
+  origin,
+  logKey,
+  earlierLogKeys = [],
+}: RecoveryOptions): Promise<Latest | undefined> {
   const latest = await heads.latest();
   if (latest === undefined) return undefined;
   const { number, bytes } = latest;
   const record = parseHeadRecord(bytes);
-  const checkpoint = openCheckpoint(parseNote(record.note), [logKey]);
+  const checkpoint = openCheckpoint(parseNote(record.note), [logKey, ...earlierLogKeys]);
   if (record.number !== number || checkpoint.origin !== origin) {
     throw new LogError('state-inconsistent', `head ${number} is that of another log or number`);
   }

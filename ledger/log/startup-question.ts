@@ -13,7 +13,8 @@ import { retryMs, Wakeup } from './wakeup.ts';
 export interface QuestionOptions {
   readonly cosigners: readonly Cosigner[];
   readonly policy: Policy;
-  readonly logKey: VerifierKey;
+  /** The log's key, and those it had before: a member may have cosigned last in an earlier epoch. */
+  readonly logKeys: readonly VerifierKey[];
   /** Undefined before the first head. */
   readonly own: OwnTree | undefined;
   onEvent(event: LogEvent): void;
@@ -77,7 +78,7 @@ export class StartupQuestion {
     const pause = new Wakeup();
     this.#pauses.add(pause);
     for (let failures = 1; !this.#over; failures++) {
-      const note = await askMemory(cosigner, this.#options.logKey);
+      const note = await askMemory(cosigner, this.#options.logKeys);
       if (this.#over) return;
       if (!(note instanceof Error)) return this.#take(cosigner, note).catch(this.#reject);
       const { name } = cosigner;
@@ -87,8 +88,8 @@ export class StartupQuestion {
   }
 
   async #take(cosigner: Cosigner, theirs: SignedHead | undefined): Promise<void> {
-    const { own, logKey, onEvent } = this.#options;
-    if (theirs !== undefined) await compareMemory(cosigner, theirs, own, logKey, onEvent);
+    const { own, logKeys, onEvent } = this.#options;
+    if (theirs !== undefined) await compareMemory(cosigner, theirs, own, logKeys, onEvent);
     this.#answered.add(cosigner.name);
     const size = theirs?.checkpoint.size ?? 0;
     onEvent({ kind: 'question-answered', severity: 'info', cosigner: cosigner.name, size });

@@ -28,6 +28,8 @@ export interface GatewayOptions {
   /** The cosigner's keys, types 0x04 and 0x06. */
   readonly keys: readonly VerifierKey[];
   readonly logKey: VerifierKey;
+  /** Keys that the log had before: the cosigner's latest checkpoint may still be signed by one. */
+  readonly earlierLogKeys?: readonly VerifierKey[];
   readonly http: Http;
   /** Remembers how far the cosigner was. A loss costs one more round trip. */
   readonly index: IndexStore;
@@ -105,7 +107,7 @@ export class Gateway {
    * @throws CosignerError, or an error of the Http port
    */
   async latest(): Promise<string | undefined> {
-    const { http, keys, logKey, url, monitoringUrl = url } = this.#options;
+    const { http, keys, logKey, earlierLogKeys = [], url, monitoringUrl = url } = this.#options;
     const answer = await http({
       method: 'GET',
       url: `${monitoringUrl}/${originHash(logKey.name)}/checkpoint`,
@@ -116,7 +118,7 @@ export class Gateway {
     if (answer.status !== 200) throw this.failure(answer);
     return this.#checked(() => {
       const note = parseNote(answer.body);
-      openCheckpoint(note, [logKey]);
+      openCheckpoint(note, [logKey, ...earlierLogKeys]);
       if (openCosignatures(note, keys).length === 0) {
         throw new LedgerError('note-not-signed', 'no cosignature of its keys');
       }

@@ -38,12 +38,15 @@ export interface Epoch extends Statement {
   readonly above: number;
   /** Infinity for the newest. */
   readonly upTo: number;
+  /** The checkpoint that ended it, a signed note; undefined for the newest. */
+  readonly lastNote: string | undefined;
 }
 
 /** What a change of policy says once it is proven. */
 interface Change {
   readonly size: number;
   readonly sinceMs: number;
+  readonly note: string;
 }
 
 /**
@@ -64,7 +67,7 @@ export function readEpochs(earlier: readonly Json[], newest: Fields): Epoch[] {
     const [begun, over] = [changes[i - 1], changes[i]];
     const [above, upTo] = [begun?.size ?? 0, over?.size ?? Number.POSITIVE_INFINITY];
     if (upTo <= above) refuse(`the change to epoch ${i + 2} does not come after the one before it`);
-    return { ...statement, number: i + 1, sinceMs: begun?.sinceMs, above, upTo };
+    return { ...statement, number: i + 1, sinceMs: begun?.sinceMs, above, upTo, lastNote: over?.note };
   });
 }
 
@@ -90,7 +93,7 @@ function readChange(text: string, before: Statement, after: Statement): Change {
   checkInclusion(proof, index, checkpoint.size, leafHash(extra), checkpoint.root);
   requireKept(before, after);
   const sinceMs = cosignedMs(before, after, note) ?? refuse('a change is not cosigned under the policy that it ends');
-  return { size: checkpoint.size, sinceMs };
+  return { size: checkpoint.size, sinceMs, note: noteText };
 }
 
 /** A revocation is never taken back: whoever was warned once stays warned. */
