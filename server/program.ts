@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Context, countOf, type Terminal } from './commands/context.ts';
+import { epochCommands } from './commands/epoch-commands.ts';
 import type { HammerCommand } from './commands/hammer.ts';
 import { keyCommands } from './commands/key-commands.ts';
 import { recoveryCommands } from './commands/recovery-commands.ts';
@@ -63,11 +64,22 @@ function createProgram(terminal: Terminal, exit: (code: number) => void): Comman
   reportCommands(program, context);
   keyCommands(program, context);
   recoveryCommands(program, context);
+  epochCommands(program, context);
   tokenCommands(program.command('token').description('tokens of those who may deposit at a platform'), context);
   return program;
 }
 
-function consortiumCommands(root: Command, { env, port, err, exit }: Context): void {
+interface InitCommand {
+  readonly data: string;
+  readonly port: number;
+  readonly courts: number;
+  readonly mirrors: number;
+  readonly name: string;
+  readonly member?: string;
+  readonly trust?: string;
+}
+
+function consortiumCommands(root: Command, { env, port, out, err, exit }: Context): void {
   root
     .command('start')
     .description('run a whole consortium on this machine, one process each; makes it first when the folder is empty')
@@ -85,13 +97,25 @@ function consortiumCommands(root: Command, { env, port, err, exit }: Context): v
     .option('--courts <n>', 'how many courts', countOf(1, 10), 4)
     .option('--mirrors <n>', 'how many arbitration mirrors', countOf(1, 10), 2)
     .option('--name <name>', 'name of the consortium, part of every key name', nameOf, 'demo')
-    .action(async (options: { data: string; port: number; courts: number; mirrors: number; name: string }) => {
-      const [{ initConsortium }, { openPassphrase }, { PASSPHRASE }] = await Promise.all([
-        import('./roles/init.ts'),
+    .option(
+      '--member <name>',
+      'only this body, court-5, which is to join the consortium of --trust; --port is its own then',
+    )
+    .option('--trust <file>', 'trust bundle of the consortium that a member is to join')
+    .action(async (options: InitCommand) => {
+      const { member, trust } = options;
+      const [{ openPassphrase }, { PASSPHRASE }] = await Promise.all([
         import('./keys/keyring.ts'),
         import('./keys/secrets.ts'),
       ]);
       const passphrase = openPassphrase(env, PASSPHRASE);
+      if (member !== undefined && trust !== undefined) {
+        const { makeMemberFolder } = await import('./epochs/new-member.ts');
+        return out(await makeMemberFolder({ ...options, member, trust }, Date.now(), passphrase));
+      }
+      if (member !== undefined || trust !== undefined)
+        throw new InvalidArgumentError('--member and --trust go together');
+      const { initConsortium } = await import('./roles/init.ts');
       const outcome = await initConsortium({ ...options, nowMs: Date.now(), passphrase });
       err(
         outcome === 'made'

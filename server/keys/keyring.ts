@@ -54,6 +54,11 @@ export class Keyring {
     return new Keyring(dir, passphrase, { token, labels: hsm.keys });
   }
 
+  /** The keys in the files of another folder, under the same passphrase. @param dir a folder laid out like a member's */
+  of(dir: string): Keyring {
+    return new Keyring(dir, this.#passphrase, undefined);
+  }
+
   /**
    * The signer of a key for notes.
    * @param name key name of its signatures

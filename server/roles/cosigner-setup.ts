@@ -1,11 +1,14 @@
 /**
  * What opening a court and opening a mirror have in common: keys, the logs it trusts, and the service around its app.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type Koa from 'koa';
 import { parseVkey, type VerifierKey } from '../../ledger/core/note.ts';
 import type { Signer } from '../../ledger/core/signature.ts';
 import type { Monitor } from '../../ledger/monitor/watch.ts';
-import type { CourtConfig, MirrorConfig } from '../config.ts';
+import { type CourtConfig, KEY_FILES, type MirrorConfig } from '../config.ts';
+import { nextDir } from '../epochs/next.ts';
 import type { HttpClient } from '../http/client.ts';
 import { listen } from '../http/server.ts';
 import type { Keyring } from '../keys.ts';
@@ -15,12 +18,28 @@ import type { RunningRole } from './process.ts';
 type CosignerConfig = CourtConfig | MirrorConfig;
 
 /**
- * The member's two cosignature keys.
+ * The member's two cosignature keys, and those it is going over to.
  * @throws StartError `key-*`, `passphrase-*`, `config-malformed`
  */
 export function cosignerSigners(dir: string, keyring: Keyring, { keyName, vkeys }: CosignerConfig): Signer[] {
   const expected = vkeys?.map((vkey) => readVkey(dir, vkey));
-  return [keyring.signer('ed25519', keyName, 0x04, expected), keyring.signer('mlDsa44', keyName, 0x06, expected)];
+  return [
+    keyring.signer('ed25519', keyName, 0x04, expected),
+    keyring.signer('mlDsa44', keyName, 0x06, expected),
+    ...nextSigners(dir, keyring, keyName),
+  ];
+}
+
+/** The keys that a member is going over to (epochs/member.ts): until it has, it signs with both. */
+export function nextSigners(dir: string, keyring: Keyring, keyName: string): Signer[] {
+  const next = keyring.of(nextDir(dir));
+  const kinds = [
+    ['ed25519', 0x04],
+    ['mlDsa44', 0x06],
+  ] as const;
+  return kinds
+    .filter(([id]) => existsSync(join(nextDir(dir), KEY_FILES[id])))
+    .map(([id, type]) => next.signer(id, keyName, type));
 }
 
 /**

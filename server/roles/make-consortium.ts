@@ -14,7 +14,6 @@ import {
   type Validity,
 } from '../../certs/issue/ca.ts';
 import { formatVkey, type KeyType, type VerifierKey } from '../../ledger/core/note.ts';
-import { parsePolicy } from '../../ledger/core/policy.ts';
 import type { TrustBundle } from '../../verifier/core/trust.ts';
 import { createToken, TOKENS_FILE } from '../auth.ts';
 import {
@@ -31,6 +30,7 @@ import { generateKey, newSeal, type Seal, signerOf, writeKeyFile } from '../keys
 import { type InitOptions, TOKEN_FILE } from './init.ts';
 import { formatConfig, LOOPBACK, monitoringUrl, PLATFORM, roleOf, serviceUrl, timestampUrl } from './layout.ts';
 import { DEMO_PARTY, DEMO_PLATFORM, displayName } from './names.ts';
+import { courtsNeeded, policyText } from './policy-text.ts';
 
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365.25 * 24 * HOUR_MS;
@@ -60,13 +60,18 @@ export async function makeConsortium(stage: string, options: InitOptions): Promi
   const seal = newSeal(options.passphrase);
   const logKey = makeKey(join(stage, PLATFORM, KEY_FILES.log), origin, 0x01, seal);
   const receiptKey = makeKey(join(stage, PLATFORM, KEY_FILES.receipt), `${origin}/receipt`, 0x01, seal);
-  const policy = policyText(options, logKey, members);
-  const pdfRoot = await makePdfKeys(stage, options, seal);
+  const policy = policyText(
+    { key: logKey, url: `http://${LOOPBACK}:${options.port}/ledger` },
+    members.map(({ config, ed25519, mlDsa44 }) => ({ ...config, ed25519, mlDsa44 })),
+    { court: courtsNeeded(options.courts), arbitration: 1 },
+  );
+  const pdfRoot = await makePdfKeys(join(stage, PLATFORM), options, seal);
   const timestampRoots: string[] = [];
   for (const member of members) {
     const { kind } = member.config;
     writeMember(stage, options, members, member, logKey);
-    if (kind === 'court') timestampRoots.push(await makeTsaKeys(stage, member, options));
+    if (kind === 'court')
+      timestampRoots.push(await makeTsaKeys(join(stage, member.config.member), member.config, options.nowMs, member.seal));
   }
   const trust = formatTrust({
     policy,
@@ -105,40 +110,19 @@ function makeMember(
   };
 }
 
-function makeKey(path: string, name: string, type: KeyType, seal: Seal | undefined): VerifierKey {
+/** A new key in its file. @param seal how to encrypt it; without it, it is written in the clear */
+export function makeKey(path: string, name: string, type: KeyType, seal: Seal | undefined): VerifierKey {
   const pem = generateKey(type);
   writeKeyFile(path, pem, seal);
   return signerOf(pem, name, type).key;
 }
 
-/**
- * The policy: every member needs both of its keys, so a forger must break both algorithms; of n courts n − ⌊(n − 1) / 3⌋ are needed
- * (4: 3, 7: 5, 10: 7), which survives one third of liars; one arbitration body must hold the contents.
- */
-function policyText(options: InitOptions, logKey: VerifierKey, members: readonly Member[]): string {
-  const group = (kind: MemberConfig['kind']): string[] =>
-    members.filter(({ config }) => config.kind === kind).map(({ config }) => config.member);
-  const courts = group('court');
-  const needed = courts.length - Math.floor((courts.length - 1) / 3);
-  const text = [
-    `log ${formatVkey(logKey)} http://${LOOPBACK}:${options.port}/ledger`,
-    ...members.flatMap(({ config: { member, url }, ed25519, mlDsa44 }) => [
-      `witness ${member}.ed25519 ${formatVkey(ed25519)} ${url}`,
-      `witness ${member}.ml-dsa-44 ${formatVkey(mlDsa44)} ${url}`,
-      `group ${member} all ${member}.ed25519 ${member}.ml-dsa-44`,
-    ]),
-    `group courts ${needed} ${courts.join(' ')}`,
-    `group arbitration any ${group('arbitration').join(' ')}`,
-    'group consortium all courts arbitration',
-    'quorum consortium',
-    '',
-  ].join('\n');
-  parsePolicy(text);
-  return text;
-}
-
-/** Root, intermediate and signer of the certificates of deposit. @returns the root's PEM */
-async function makePdfKeys(stage: string, { name, nowMs }: InitOptions, seal: Seal | undefined): Promise<string> {
+/** Root, intermediate and signer of the certificates of deposit. @param dir the platform's folder @returns the root's PEM */
+export async function makePdfKeys(
+  dir: string,
+  { name, nowMs }: Pick<InitOptions, 'name' | 'nowMs'>,
+  seal: Seal | undefined,
+): Promise<string> {
   const subject = (commonName: string): Subject => ({
     country: 'CN',
     organization: `Demonstration Consortium ${name}`,
@@ -148,16 +132,21 @@ async function makePdfKeys(stage: string, { name, nowMs }: InitOptions, seal: Se
   const intermediate = await issueIntermediate(root, subject('Certificate Issuer'), years(nowMs, ROOT_YEARS));
   const signerSubject = { country: 'CN', organization: DEMO_PLATFORM.nameEn, commonName: DEMO_PLATFORM.name };
   const signer = await issueDocumentSigner(intermediate, signerSubject, years(nowMs, SIGNER_YEARS));
-  writeIssued(join(stage, PLATFORM), KEY_FILES.pdf, KEY_FILES.pdfChain, [signer, intermediate], seal);
+  writeIssued(dir, KEY_FILES.pdf, KEY_FILES.pdfChain, [signer, intermediate], seal);
   return root.certificate;
 }
 
-/** Root and timestamp authority of one court. @returns the root's PEM */
-async function makeTsaKeys(stage: string, { config, seal }: Member, { nowMs }: InitOptions): Promise<string> {
-  const subject = (commonName: string): Subject => ({ country: 'CN', organization: config.nameEn, commonName });
-  const root = await createRoot(subject(`${config.name} 时间戳根`), years(nowMs, ROOT_YEARS));
-  const tsa = await issueTsa(root, subject(`${config.name} 时间戳`), years(nowMs, SIGNER_YEARS));
-  writeIssued(join(stage, config.member), KEY_FILES.tsa, KEY_FILES.tsaChain, [tsa], seal);
+/** Root and timestamp authority of one court. @param dir the court's folder @returns the root's PEM */
+export async function makeTsaKeys(
+  dir: string,
+  names: Pick<MemberConfig, 'name' | 'nameEn'>,
+  nowMs: number,
+  seal: Seal | undefined,
+): Promise<string> {
+  const subject = (commonName: string): Subject => ({ country: 'CN', organization: names.nameEn, commonName });
+  const root = await createRoot(subject(`${names.name} 时间戳根`), years(nowMs, ROOT_YEARS));
+  const tsa = await issueTsa(root, subject(`${names.name} 时间戳`), years(nowMs, SIGNER_YEARS));
+  writeIssued(dir, KEY_FILES.tsa, KEY_FILES.tsaChain, [tsa], seal);
   return root.certificate;
 }
 
@@ -225,7 +214,7 @@ function writePlatform(stage: string, options: InitOptions, members: readonly Me
   writeFileSync(join(stage, PLATFORM, TRUST_FILE), trust);
 }
 
-function formatTrust(bundle: TrustBundle): string {
+export function formatTrust(bundle: TrustBundle): string {
   return `${JSON.stringify(bundle, undefined, 2)}\n`;
 }
 

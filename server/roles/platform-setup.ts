@@ -10,10 +10,12 @@ import { sha256 } from '../../ledger/core/hash.ts';
 import type { VerifierKey } from '../../ledger/core/note.ts';
 import type { Policy } from '../../ledger/core/policy.ts';
 import type { Signer } from '../../ledger/core/signature.ts';
+import type { PastEpoch } from '../../ledger/log/past-epoch.ts';
 import { witnessesUnder } from '../../ledger/log/policy-members.ts';
 import type { Cosigner, Http, IndexStore } from '../../ledger/log/ports.ts';
 import { mirrorCosigner } from '../../ledger/mirror/client.ts';
 import { witnessCosigner } from '../../ledger/witness/client.ts';
+import type { Epoch } from '../../verifier/core/epochs.ts';
 import { parseTrustBundle } from '../../verifier/core/trust.ts';
 import { buildId } from '../build.ts';
 import { KEY_FILES, type PlatformConfig, TRUST_FILE } from '../config.ts';
@@ -26,6 +28,11 @@ export interface PlatformTrust {
   /** The log's key in the policy; its name is the origin. */
   readonly logKey: VerifierKey;
   readonly receiptKeys: readonly VerifierKey[];
+  /** Policies that have ended, for the ledger. */
+  readonly past: readonly PastEpoch[];
+  /** Number of the epoch now in force, and the digest of its statement. */
+  readonly epoch: number;
+  readonly statement: string;
   /** The bundle as the file is, for the verifier. */
   readonly bytes: Uint8Array;
 }
@@ -35,13 +42,17 @@ export function readTrust(dir: string): PlatformTrust {
   const path = join(dir, TRUST_FILE);
   try {
     const bytes = new Uint8Array(readFileSync(path));
-    const { policy, receiptKeys } = parseTrustBundle(bytes);
+    const { policy, receiptKeys, epochs, number: epoch, digest: statement } = parseTrustBundle(bytes);
     const logKey = policy.logs[0]?.key;
     if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
-    return { policy, logKey, receiptKeys, bytes };
+    return { policy, logKey, receiptKeys, past: epochs.flatMap(pastEpoch), epoch, statement, bytes };
   } catch (cause) {
     throw new StartError('config-malformed', `${path} is not a trust bundle: ${(cause as Error).message}`, { cause });
   }
+}
+
+function pastEpoch({ policy, upTo, lastNote }: Epoch): PastEpoch[] {
+  return lastNote === undefined ? [] : [{ policy, upTo, note: lastNote, logKeys: policy.logs.map(({ key }) => key) }];
 }
 
 export interface PlatformKeys {
@@ -75,14 +86,15 @@ export async function readKeys(dir: string, keyring: Keyring, trust: PlatformTru
  */
 export function cosignersOf(
   { members }: PlatformConfig,
-  { policy, logKey }: PlatformTrust,
+  { policy, logKey, past }: PlatformTrust,
   http: Http,
   index: IndexStore,
 ): Cosigner[] {
+  const earlierLogKeys = past.flatMap((epoch) => epoch.logKeys);
   return members.map(({ member, kind, url, monitoringUrl = url }) => {
     const keys = witnessesUnder(policy, member).map(({ key }) => key);
     if (keys.length === 0) throw new StartError('config-malformed', `the policy has no member ${member}`);
-    const options = { name: member, url, monitoringUrl, keys, logKey, http, index };
+    const options = { name: member, url, monitoringUrl, keys, logKey, earlierLogKeys, http, index };
     return kind === 'court' ? witnessCosigner(options) : mirrorCosigner(options);
   });
 }

@@ -9,6 +9,7 @@ import { type Alarm, openAlarms } from '../alarms.ts';
 import { createApp } from '../app.ts';
 import { openAuthenticator, TOKENS_FILE } from '../auth.ts';
 import { type PlatformConfig, readConfig } from '../config.ts';
+import { changeIfProposed } from '../epochs/change.ts';
 import { Readiness } from '../health.ts';
 import { openHttpClient } from '../http/client.ts';
 import { InFlight } from '../http/in-flight.ts';
@@ -46,6 +47,7 @@ export async function openPlatformWith(
 ): Promise<RunningRole> {
   const { clock, limits, volume } = surroundings;
   refuseHalfRefilled(dir);
+  await changeIfProposed(dir, context, clock);
   const config = readConfig(dir, 'platform');
   const trust = readTrust(dir);
   const keys = await readKeys(dir, await Keyring.open(dir, config.hsm, context.env), trust);
@@ -120,7 +122,7 @@ interface Opened {
 /** The notary with its ledger, and the readiness that follows the ledger from its first event on. */
 async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readiness }> {
   const { config, trust, keys, stores, cosigners, clock, limits, space, log, alarm, http, fatal } = o;
-  const { policy } = trust;
+  const { policy, past } = trust;
   let notary: Notary | undefined;
   const publishedSize = (): number | undefined => notary?.ledger.published()?.checkpoint.size;
   const readiness = new Readiness({ policy, cosigners, publishedSize });
@@ -129,7 +131,19 @@ async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readi
   const origin = trust.logKey.name;
   notary = await Notary.open({
     openLog: (hooks) =>
-      Log.open({ ...hooks, origin, signer: keys.log, tiles, heads, index: ledger, cosigners, policy, clock, fatal }),
+      Log.open({
+        ...hooks,
+        origin,
+        signer: keys.log,
+        tiles,
+        heads,
+        index: ledger,
+        cosigners,
+        policy,
+        past,
+        clock,
+        fatal,
+      }),
     onLedgerEvent: (event) => {
       // The cosigners know nothing that this folder does not: whatever it came out of, it has caught up.
       if (event.kind === 'question-settled') forgetRestored(o.dir);

@@ -1,0 +1,184 @@
+/**
+ * Makes a proposed change of policy, at the platform's start and before it takes deposits:
+ *
+ *   1 what was taken in earlier goes on the ledger, under the policy its records name   crash: begun again
+ *   2 the entry of the change goes on the ledger, by itself, the last of its checkpoint crash: found there, not written twice
+ *   3 the old policy's members cosign that checkpoint                                   crash: asked again
+ *   4 the bundle with the proof is written to `next/trust.json`                         crash: only the files are moved (next.ts)
+ *   5 keys, configuration and bundle are moved into place                               crash: moved on
+ *
+ * Until 4 the old policy is in force, from then on the new one. Not here: what is proposed (propose.ts).
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { utf8Encode } from '../../ledger/core/bytes.ts';
+import { formatEntry, parseEntry } from '../../ledger/core/entry.ts';
+import { formatTlogProof } from '../../ledger/core/tlog-proof.ts';
+import { LogError } from '../../ledger/log/errors.ts';
+import { Log } from '../../ledger/log/log.ts';
+import type { Clock } from '../../ledger/log/ports.ts';
+import { Reader } from '../../ledger/log/reader.ts';
+import { VerifierError } from '../../verifier/core/errors.ts';
+import { statementDigest } from '../../verifier/core/statement.ts';
+import { parseTrustBundle, type TrustBundle } from '../../verifier/core/trust.ts';
+import { type PlatformConfig, readConfig } from '../config.ts';
+import { openHttpClient } from '../http/client.ts';
+import { DepositStore, entryOf } from '../intake/deposit-store.ts';
+import { cosignersOf, type PlatformTrust, readKeys, readTrust } from '../roles/platform-setup.ts';
+import type { RoleContext } from '../roles/process.ts';
+import { StartError } from '../start-error.ts';
+import { openPlatformStores, type PlatformStores } from '../wiring.ts';
+import { install, isProposed, isProven, readProposed, writeProven } from './next.ts';
+
+/** How often it is looked whether enough have cosigned, in ms. */
+const LOOK_EVERY_MS = 100;
+/** Entries appended at once while what was taken in earlier is put on the ledger. */
+const APPEND_MAX = 1000;
+
+/**
+ * Makes the change that is proposed in the platform's folder, if one is. Resolves when it is in place; for as long as the old policy's
+ * members do not cosign, not at all.
+ * @throws StartError config-malformed when what is proposed cannot be believed; LogError as {@link Log.open}
+ */
+export async function changeIfProposed(dir: string, context: RoleContext, clock: Clock): Promise<void> {
+  if (!isProposed(dir) && !isProven(dir)) return;
+  const trust = readTrust(dir);
+  if (!isProven(dir)) {
+    const proposed = readChecked(dir);
+    context.log('info', 'epoch-changing', { count: trust.epoch + 1 });
+    writeProven(dir, await prove(dir, trust, proposed, context, clock));
+  }
+  install(dir, trust.epoch);
+  context.log('info', 'epoch-changed', { count: trust.epoch + 1 });
+}
+
+/** The proposed statement must be one: after the entry is on the ledger it is too late to find out. */
+function readChecked(dir: string): TrustBundle {
+  const proposed = readProposed(dir);
+  try {
+    parseTrustBundle(proposed);
+  } catch (cause) {
+    if (!(cause instanceof VerifierError)) throw cause;
+    throw new StartError('config-malformed', `what is proposed in ${dir} is no statement: ${cause.message}`, { cause });
+  }
+  return JSON.parse(Buffer.from(proposed).toString('utf8')) as TrustBundle;
+}
+
+async function prove(
+  dir: string,
+  trust: PlatformTrust,
+  proposed: TrustBundle,
+  context: RoleContext,
+  clock: Clock,
+): Promise<TrustBundle> {
+  const config = readConfig(dir, 'platform');
+  const stores = await openPlatformStores(dir, context.fatal);
+  const client = openHttpClient();
+  let log: Log | undefined;
+  try {
+    const deposits = new DepositStore(stores.deposits);
+    log = await openLog(dir, config, trust, stores, deposits, client.http, context, clock);
+    await appendPending(log, deposits);
+    const digest = statementDigest(proposed, trust.statement);
+    const index = await appendChange(log, stores, digest, clock);
+    return await proven(log, index, trust, proposed);
+  } finally {
+    await log?.close();
+    client.close();
+    await stores.close();
+  }
+}
+
+function openLog(
+  dir: string,
+  config: PlatformConfig,
+  trust: PlatformTrust,
+  { tiles, heads, ledger }: PlatformStores,
+  deposits: DepositStore,
+  http: ReturnType<typeof openHttpClient>['http'],
+  { log, fatal }: RoleContext,
+  clock: Clock,
+): Promise<Log> {
+  return Log.open({
+    origin: trust.logKey.name,
+    signer: readKeys(dir, trust).log,
+    ...{ tiles, heads, index: ledger, policy: trust.policy, past: trust.past, clock, fatal },
+    cosigners: cosignersOf(config, trust, http, ledger),
+    onSequenced: (first, entries) => deposits.sequenced(first, entries),
+    onPublished: () => {},
+    onEvent: (event) => {
+      if (event.severity === 'info') return;
+      const member = 'cosigner' in event ? { member: event.cosigner } : {};
+      log(event.severity === 'alarm' ? 'alarm' : 'warn', `ledger-${event.kind}`, member);
+    },
+  });
+}
+
+/** Records name the policy they were made under: their entries come before the change. */
+async function appendPending(log: Log, deposits: DepositStore): Promise<void> {
+  const pending = await deposits.pending();
+  for (let at = 0; at < pending.length; at += APPEND_MAX) {
+    await Promise.all(pending.slice(at, at + APPEND_MAX).map((deposit) => log.append(entryOf(deposit))));
+  }
+}
+
+/** The index of the entry, which an earlier attempt may have written. */
+async function appendChange(log: Log, stores: PlatformStores, statement: string, clock: Clock): Promise<number> {
+  const last = await lastEntry(log, stores);
+  if (last !== undefined) {
+    const { entry, index } = last;
+    if (entry.kind === 'policy' && entry.statement === statement) return index;
+  }
+  // Never before the last entry: an entry's time does not decrease with its index.
+  const receivedMs = Math.max(clock(), last === undefined ? 0 : Date.parse(last.entry.received));
+  return log.append(formatEntry({ kind: 'policy', v: 1, received: new Date(receivedMs).toISOString(), statement }));
+}
+
+async function lastEntry(
+  log: Log,
+  { tiles }: PlatformStores,
+): Promise<{ entry: ReturnType<typeof parseEntry>; index: number } | undefined> {
+  const head = headOf(log);
+  if (head === undefined || head.size === 0) return undefined;
+  const index = head.size - 1;
+  const [bytes] = await new Reader(tiles, () => head.size).at(head).entries(index, head.size);
+  if (bytes === undefined) throw new Error('invariant: a tree with a size has a last entry');
+  return { entry: parseEntry(bytes), index };
+}
+
+function headOf(log: Log) {
+  try {
+    return log.head().checkpoint;
+  } catch (error) {
+    if (error instanceof LogError && error.code === 'not-published') return undefined;
+    throw error;
+  }
+}
+
+/** Waits until the checkpoint has what a judge asks of a change: cosignatures that count in spite of what it revokes. */
+async function proven(log: Log, index: number, trust: PlatformTrust, proposed: TrustBundle): Promise<TrustBundle> {
+  const {
+    epochs = [],
+    notBefore: _,
+    notAfter: __,
+    ...ended
+  } = JSON.parse(Buffer.from(trust.bytes).toString('utf8')) as TrustBundle;
+  for (;;) {
+    const published = log.published();
+    if (published?.checkpoint.size === index + 1) {
+      const change = formatTlogProof(await log.proof(index));
+      const bundle = { ...proposed, epochs: [...epochs, { ...ended, change }] };
+      if (isTrusted(bundle)) return bundle;
+    }
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+function isTrusted(bundle: TrustBundle): boolean {
+  try {
+    parseTrustBundle(utf8Encode(JSON.stringify(bundle)));
+    return true;
+  } catch (error) {
+    if (error instanceof VerifierError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * A court's or mirror's side of a change: new keys beside the old ones, settled once the platform has gone over to them.
+ * From `rotate` to `settle` it signs with both, so that it counts under the policy that ends and under the one that follows.
+ */
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { LedgerError } from '../../ledger/core/errors.ts';
+import { formatVkey, parseVkey } from '../../ledger/core/note.ts';
+import { readTrust } from '../commands/trust.ts';
+import { CONFIG_FILE, type CourtConfig, KEY_FILES, type MirrorConfig, readConfig, readRole } from '../config.ts';
+import { nextSigners } from '../roles/cosigner-setup.ts';
+import { serviceUrl, timestampUrl } from '../roles/layout.ts';
+import { makeKey, makeTsaKeys } from '../roles/make-consortium.ts';
+import { StartError } from '../start-error.ts';
+import { MEMBER_FILE, type MemberFile } from './member-file.ts';
+import { formatJson, nextDir, writeDurably } from './next.ts';
+
+type CosignerConfig = CourtConfig | MirrorConfig;
+
+/**
+ * Makes new keys in `next/keys` and the file that tells of them. To be started again with them before the platform makes its change.
+ * @param options `timestamps`: a new timestamp key and root too (courts)
+ * @returns the path of the member's file
+ * @throws StartError config-* | output-refused
+ */
+export async function rotate(dir: string, options: { timestamps: boolean }, nowMs: number): Promise<string> {
+  const config = readCosigner(dir);
+  const next = nextDir(dir);
+  if (existsSync(next)) throw new StartError('output-refused', `${next} exists: settle the change under way first`);
+  mkdirSync(join(next, 'keys'), { recursive: true });
+  const names = { name: config.displayName, nameEn: config.displayNameEn };
+  const root = options.timestamps && config.role === 'court' ? await makeTsaKeys(next, names, nowMs) : undefined;
+  const keys = {
+    ed25519: makeKey(join(next, KEY_FILES.ed25519), config.keyName, 0x04),
+    mlDsa44: makeKey(join(next, KEY_FILES.mlDsa44), config.keyName, 0x06),
+  };
+  const path = join(dir, MEMBER_FILE);
+  writeDurably(path, formatJson(fileOf(config, formatVkey(keys.ed25519), formatVkey(keys.mlDsa44), root)));
+  return path;
+}
+
+/** What a member says of itself. */
+export function fileOf(config: CosignerConfig, ed25519: string, mlDsa44: string, timestampRoot?: string): MemberFile {
+  const kind = config.role === 'court' ? 'court' : 'arbitration';
+  const { port } = config.listen;
+  return {
+    member: config.name,
+    kind,
+    keyName: config.keyName,
+    name: config.displayName,
+    nameEn: config.displayNameEn,
+    url: serviceUrl(kind, port),
+    ed25519,
+    mlDsa44,
+    ...(timestampRoot !== undefined && { timestampRoot, timestampUrl: timestampUrl(port) }),
+  };
+}
+
+/**
+ * Puts the new keys in the place of the old ones, which are gone then.
+ * @param trust path of the bundle that names them: before that, the old keys are the ones that count
+ * @throws StartError config-* | input-malformed
+ */
+export function settle(dir: string, trust: string): void {
+  const config = readCosigner(dir);
+  const { policy } = readTrust(trust);
+  const signers = nextSigners(dir, config.keyName);
+  if (signers.length === 0) throw new StartError('input-missing', `${nextDir(dir)} holds no new keys`);
+  const named = new Set([...policy.witnesses.values()].map(({ key }) => formatVkey(key)));
+  for (const { key } of signers) {
+    if (!named.has(formatVkey(key))) throw new StartError('input-malformed', `${trust} does not name the new keys yet`);
+  }
+  // Cut short, it is done again: what is still in `next` signs beside what is already in place.
+  for (const file of [KEY_FILES.tsa, KEY_FILES.tsaChain, KEY_FILES.ed25519, KEY_FILES.mlDsa44]) {
+    if (existsSync(join(nextDir(dir), file))) renameSync(join(nextDir(dir), file), join(dir, file));
+  }
+  rmSync(nextDir(dir), { recursive: true });
+}
+
+/**
+ * Trusts one more key of a log that is followed already, from the next start on.
+ * @throws StartError config-* | input-malformed
+ */
+export function trustLog(dir: string, vkey: string): void {
+  const config = readCosigner(dir);
+  const origin = originOf(vkey);
+  if (!config.logs.some((log) => log.origin === origin)) {
+    throw new StartError('input-malformed', `${dir} does not follow the log ${origin}`);
+  }
+  const logs = config.logs.map((log) =>
+    log.origin === origin && !log.vkeys.includes(vkey) ? { ...log, vkeys: [vkey, ...log.vkeys] } : log,
+  );
+  writeDurably(join(dir, CONFIG_FILE), formatJson({ ...config, logs }));
+}
+
+function originOf(vkey: string): string {
+  try {
+    const key = parseVkey(vkey);
+    if (key.type === 0x01) return key.name;
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
+  }
+  throw new StartError('input-malformed', 'not the vkey of a log');
+}
+
+function readCosigner(dir: string): CosignerConfig {
+  const role = readRole(dir);
+  if (role === 'platform') throw new StartError('input-malformed', `${dir} is the platform's folder`);
+  return readConfig(dir, role);
+}

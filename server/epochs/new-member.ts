@@ -1,0 +1,65 @@
+/**
+ * `probata init --member`: the keys and configuration of one court or arbitration body that is to join a consortium, and the file that
+ * tells the platform's operator of it. It takes part once the platform has made the change.
+ */
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatVkey } from '../../ledger/core/note.ts';
+import { readTrust } from '../commands/trust.ts';
+import { CONFIG_FILE, type CourtConfig, KEY_FILES, type MirrorConfig } from '../config.ts';
+import { LOOPBACK } from '../roles/layout.ts';
+import { makeKey, makeTsaKeys } from '../roles/make-consortium.ts';
+import { displayName, MEMBERS_MAX } from '../roles/names.ts';
+import { StartError } from '../start-error.ts';
+import { fileOf } from './member.ts';
+import { MEMBER_FILE } from './member-file.ts';
+import { formatJson, writeDurably } from './next.ts';
+
+export interface NewMember {
+  /** The folder in which its own is made, under its name. */
+  readonly data: string;
+  /** `court-<n>` or `arbitration-<n>`. */
+  readonly member: string;
+  readonly port: number;
+  /** Trust bundle of the consortium: the log to follow. */
+  readonly trust: string;
+}
+
+/**
+ * Makes the folder.
+ * @returns the path of its member's file
+ * @throws StartError input-missing | input-malformed | output-refused
+ */
+export async function makeMemberFolder({ data, member, port, trust }: NewMember, nowMs: number): Promise<string> {
+  const [, kind, digits] = /^(court|arbitration)-([1-9][0-9]?)$/.exec(member) ?? [];
+  const number = Number(digits);
+  if (kind === undefined || number > MEMBERS_MAX) {
+    throw new StartError('input-malformed', `a member is named court-<n> or arbitration-<n>, n at most ${MEMBERS_MAX}`);
+  }
+  const dir = join(data, member);
+  if (existsSync(dir)) throw new StartError('output-refused', `${dir} exists`);
+  const logKey = readTrust(trust).policy.logs[0]?.key;
+  if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
+  const names = displayName(kind === 'court' ? 'court' : 'arbitration', number);
+  const config: CourtConfig | MirrorConfig = {
+    v: 1,
+    role: kind === 'court' ? 'court' : 'mirror',
+    name: member,
+    listen: { host: LOOPBACK, port },
+    keyName: `${member}.${logKey.name.replace(/^ledger\./, '')}`,
+    displayName: names.name,
+    displayNameEn: names.nameEn,
+    logs: [{ origin: logKey.name, vkeys: [formatVkey(logKey)] }],
+  };
+  // Made beside its place and moved there as a whole.
+  const stage = join(data, `.${member}`);
+  rmSync(stage, { recursive: true, force: true });
+  mkdirSync(join(stage, 'keys'), { recursive: true });
+  const root = kind === 'court' ? await makeTsaKeys(stage, names, nowMs) : undefined;
+  const ed25519 = makeKey(join(stage, KEY_FILES.ed25519), config.keyName, 0x04);
+  const mlDsa44 = makeKey(join(stage, KEY_FILES.mlDsa44), config.keyName, 0x06);
+  writeDurably(join(stage, CONFIG_FILE), formatJson(config));
+  writeDurably(join(stage, MEMBER_FILE), formatJson(fileOf(config, formatVkey(ed25519), formatVkey(mlDsa44), root)));
+  renameSync(stage, dir);
+  return join(dir, MEMBER_FILE);
+}

@@ -1,0 +1,110 @@
+/**
+ * The folder `next/` of a member: what it is to change to, made beside what is in use.
+ *
+ *   next/statement.json   platform: what is to be believed next, a trust bundle without epochs
+ *   next/config.json      platform: its configuration from then on
+ *   next/keys/            new private keys, as in `keys/`
+ *   next/trust.json       platform: the bundle with the proof of the change; there only once the change is on the ledger and cosigned
+ *
+ * `install` moves it into place, trust.json last. Each step can be cut short and run again: every file is in place, old or new, at any time.
+ * What was in use stays under `epochs/<number>/`. Not here: making the change (change.ts).
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { TrustBundle } from '../../verifier/core/trust.ts';
+import { CONFIG_FILE, TRUST_FILE } from '../config.ts';
+
+export const NEXT_FOLDER = 'next';
+const STATEMENT_FILE = 'statement.json';
+const KEPT_FOLDER = 'epochs';
+
+export function nextDir(dir: string): string {
+  return join(dir, NEXT_FOLDER);
+}
+
+/** True when a change has been proposed and is not on the ledger yet. */
+export function isProposed(dir: string): boolean {
+  return existsSync(join(nextDir(dir), STATEMENT_FILE));
+}
+
+/** True when the change is on the ledger and only the files are still to be moved. */
+export function isProven(dir: string): boolean {
+  return existsSync(join(nextDir(dir), TRUST_FILE));
+}
+
+/** The proposed statement as bytes: a trust bundle without epochs, not checked. */
+export function readProposed(dir: string): Uint8Array {
+  return new Uint8Array(readFileSync(join(nextDir(dir), STATEMENT_FILE)));
+}
+
+/** Proposes. The statement is the last file, because its presence says that all is there. */
+export function writeProposed(dir: string, statement: TrustBundle, config: object): void {
+  writeDurably(join(nextDir(dir), CONFIG_FILE), formatJson(config));
+  writeDurably(join(nextDir(dir), STATEMENT_FILE), formatJson(statement));
+}
+
+/** Notes that the change is proven: from here on the platform goes on with it. */
+export function writeProven(dir: string, bundle: TrustBundle): void {
+  writeDurably(join(nextDir(dir), TRUST_FILE), formatJson(bundle));
+}
+
+/**
+ * Moves a proven change into place.
+ * @param ended number of the epoch that has ended
+ */
+export function install(dir: string, ended: number): void {
+  const next = nextDir(dir);
+  rmSync(join(next, STATEMENT_FILE), { force: true });
+  const keys = existsSync(join(next, 'keys')) ? readdirSync(join(next, 'keys')).map((name) => join('keys', name)) : [];
+  for (const file of [...keys, CONFIG_FILE, TRUST_FILE]) {
+    if (!existsSync(join(next, file))) continue;
+    keep(dir, file, ended);
+    renameSync(join(next, file), join(dir, file));
+  }
+  syncFolder(dir);
+  rmSync(next, { recursive: true });
+}
+
+/** A second name for a file in use. */
+function keep(dir: string, file: string, ended: number): void {
+  const kept = join(dir, KEPT_FOLDER, String(ended), file);
+  if (!existsSync(join(dir, file)) || existsSync(kept)) return;
+  mkdirSync(dirname(kept), { recursive: true });
+  linkSync(join(dir, file), kept);
+}
+
+/** Writes a file so that after a crash it is there as a whole or not at all. */
+export function writeDurably(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const file = openSync(`${path}.new`, 'w', 0o644);
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(`${path}.new`, path);
+  syncFolder(dirname(path));
+}
+
+function syncFolder(dir: string): void {
+  const folder = openSync(dir, 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}
+
+export function formatJson(value: object): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
