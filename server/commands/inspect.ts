@@ -88,6 +88,11 @@ function trustLines(bytes: Uint8Array): string[] {
   return [
     `trust bundle, holds from ${utc(trust.notBeforeMs)} to ${utc(trust.notAfterMs)}`,
     `  policy SHA-256 ${trust.policyDigest}`,
+    ...trust.epochs.map(
+      ({ number, above, upTo, digest }) =>
+        `  epoch ${number}: sizes above ${above}${upTo === Number.POSITIVE_INFINITY ? '' : ` up to ${upTo}`}, statement ${digest}`,
+    ),
+    ...trust.revoked.map(({ key, at }) => `  revoked at ${at}: ${key}`),
     ...trust.members.map(({ member, kind, name, nameEn }) => `  ${kind} ${member} ${quoted(name)} ${quoted(nameEn)}`),
     ...trust.pdfRoots.map((certificate) => `  certificate root ${root(certificate)}`),
     ...trust.timestampRoots.map((certificate) => `  timestamp root ${root(certificate)}`),

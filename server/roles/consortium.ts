@@ -6,10 +6,13 @@
  * The processes stop by themselves when this one is killed: their stdin ends (roles/process.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { TRUST_FILE } from '../config.ts';
+import { writeDurably } from '../epochs/next.ts';
 import { openHttpClient } from '../http/client.ts';
 import { type Env, keySecrets, PASSPHRASE } from '../keys/secrets.ts';
 import { openPassphrase } from '../keys.ts';
@@ -17,7 +20,7 @@ import { renderLine } from '../logging.ts';
 import { livePid, pidPath } from '../pid.ts';
 import { StartError } from '../start-error.ts';
 import { initConsortium } from './init.ts';
-import { LOOPBACK, moveTo, type Place, placesOf } from './layout.ts';
+import { LOOPBACK, moveTo, PLATFORM, type Place, placesOf } from './layout.ts';
 import { SUPERVISED } from './process.ts';
 
 /** What `npm start` makes when the data folder is empty. */
@@ -74,6 +77,7 @@ export async function startConsortium(options: { data: string; port: number; env
   const failed = outcome === 'ended' && !state.stopping;
   if (failed) say('start', 'the platform ended before it was ready; stopping the others');
   if (outcome === 'ready' && !state.stopping) {
+    handOut(data);
     process.stdout.write(`ready ${url}\n`);
     await signal;
   }
@@ -82,6 +86,12 @@ export async function startConsortium(options: { data: string; port: number; env
   await stop(watched.slice(1));
   clearInterval(alive);
   return failed ? 1 : 0;
+}
+
+/** The judges' copy of the trust bundle follows the platform's, which a change of policy makes longer. */
+function handOut(data: string): void {
+  const bundle = readFileSync(join(data, PLATFORM, TRUST_FILE), 'utf8');
+  if (readFileSync(join(data, TRUST_FILE), 'utf8') !== bundle) writeDurably(join(data, TRUST_FILE), bundle);
 }
 
 function stopSignal(state: { stopping: boolean }): Promise<void> {
