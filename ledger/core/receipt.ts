@@ -3,7 +3,7 @@
 // Whether the promise was kept is ledger/monitor's question, and that it was not is omission-report.ts's.
 
 import { lines, utf8Decode, utf8Encode } from './bytes.ts';
-import { type DepositEntry, formatEntry, isUtcMilliseconds, parseEntry } from './entry.ts';
+import { type DepositEntry, formatEntry, isUtcMilliseconds, parseDepositEntry } from './entry.ts';
 import { LedgerError } from './errors.ts';
 import { openNote, parseNote, type VerifierKey } from './note.ts';
 
@@ -48,5 +48,5 @@ function parseReceiptText(text: string): Receipt {
     throw new LedgerError('receipt-malformed', 'not the three lines of a receipt');
   }
   const entryBytes = utf8Encode(entryText);
-  return { entry: parseEntry(entryBytes), entryBytes, deadline };
+  return { entry: parseDepositEntry(entryBytes), entryBytes, deadline };
 }

@@ -56,6 +56,15 @@ export function epochCommands(root: Command, { out, err }: Context): void {
       err('settled; start it again');
     });
   member
+    .command('watch')
+    .description('watch the bodies of a bundle, by the keys it has for them, from its next start on')
+    .argument(dir, dirText)
+    .requiredOption('--trust <file>', 'trust bundle')
+    .action(async (folder: string, options: { trust: string }) => {
+      const { watchMembers } = await import('../epochs/member.ts');
+      watchMembers(folder, options.trust);
+    });
+  member
     .command('trust-log')
     .description('accept one more key of a log, from its next start on')
     .argument(dir, dirText)

@@ -8,7 +8,8 @@ import { type LedgerCode, LedgerError } from '../../ledger/core/errors.ts';
 import type { ProvenFork, SignedCheckpoint } from '../../ledger/core/fork-report.ts';
 import type { ProvenOmission } from '../../ledger/core/omission-report.ts';
 import type { Text } from '../../verifier/core/messages.ts';
-import { type Trust, witnessesOf } from '../../verifier/core/trust.ts';
+import { witnessesOf } from '../../verifier/core/statement.ts';
+import type { Trust } from '../../verifier/core/trust.ts';
 
 /** Who vouched for a checkpoint: members with at least one good cosignature on it. */
 type Cosigners = Trust['members'];

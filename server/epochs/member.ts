@@ -6,10 +6,21 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { formatVkey, parseVkey } from '../../ledger/core/note.ts';
+import { witnessesUnder } from '../../ledger/log/policy-members.ts';
+import { originHash } from '../../ledger/witness/request.ts';
+import type { Trust } from '../../verifier/core/trust.ts';
 import { readTrust } from '../commands/trust.ts';
-import { CONFIG_FILE, type CourtConfig, KEY_FILES, type MirrorConfig, readConfig, readRole } from '../config.ts';
+import {
+  CONFIG_FILE,
+  type CourtConfig,
+  KEY_FILES,
+  type MirrorConfig,
+  type PeerConfig,
+  readConfig,
+  readRole,
+} from '../config.ts';
 import { nextSigners } from '../roles/cosigner-setup.ts';
-import { serviceUrl, timestampUrl } from '../roles/layout.ts';
+import { PLATFORM, serviceUrl, timestampUrl } from '../roles/layout.ts';
 import { makeKey, makeTsaKeys } from '../roles/make-consortium.ts';
 import { StartError } from '../start-error.ts';
 import { MEMBER_FILE, type MemberFile } from './member-file.ts';
@@ -91,6 +102,30 @@ export function trustLog(dir: string, vkey: string): void {
     log.origin === origin && !log.vkeys.includes(vkey) ? { ...log, vkeys: [vkey, ...log.vkeys] } : log,
   );
   writeDurably(join(dir, CONFIG_FILE), formatJson({ ...config, logs }));
+}
+
+/**
+ * Watches the bodies of a bundle from the next start on, by the keys it has for them. A body that is watched already keeps its address.
+ * @throws StartError config-* | input-missing | input-malformed
+ */
+export function watchMembers(dir: string, trust: string): void {
+  const config = readCosigner(dir);
+  writeDurably(join(dir, CONFIG_FILE), formatJson({ ...config, peers: peersIn(readTrust(trust), config) }));
+}
+
+/** The platform, and every other body of the bundle. */
+export function peersIn({ policy, members }: Trust, { name: self, peers = [] }: CosignerConfig): PeerConfig[] {
+  const log = policy.logs[0];
+  if (log === undefined) throw new Error('invariant: a trust bundle names a log');
+  const all = [{ name: PLATFORM, url: log.url ?? '', vkeys: [] as string[] }];
+  for (const { member } of members) {
+    const witnesses = witnessesUnder(policy, member);
+    const url = `${policy.witnesses.get(witnesses[0]?.name ?? '')?.url ?? ''}/${originHash(log.key.name)}`;
+    all.push({ name: member, url, vkeys: witnesses.map(({ key }) => formatVkey(key)) });
+  }
+  return all
+    .filter(({ name }) => name !== self)
+    .map((peer) => ({ ...peer, url: peers.find(({ name }) => name === peer.name)?.url ?? peer.url }));
 }
 
 function originOf(vkey: string): string {

@@ -11,7 +11,7 @@ import { LOOPBACK } from '../roles/layout.ts';
 import { makeKey, makeTsaKeys } from '../roles/make-consortium.ts';
 import { displayName, MEMBERS_MAX } from '../roles/names.ts';
 import { StartError } from '../start-error.ts';
-import { fileOf } from './member.ts';
+import { fileOf, peersIn } from './member.ts';
 import { MEMBER_FILE } from './member-file.ts';
 import { formatJson, writeDurably } from './next.ts';
 
@@ -38,10 +38,11 @@ export async function makeMemberFolder({ data, member, port, trust }: NewMember,
   }
   const dir = join(data, member);
   if (existsSync(dir)) throw new StartError('output-refused', `${dir} exists`);
-  const logKey = readTrust(trust).policy.logs[0]?.key;
+  const bundle = readTrust(trust);
+  const logKey = bundle.policy.logs[0]?.key;
   if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
   const names = displayName(kind === 'court' ? 'court' : 'arbitration', number);
-  const config: CourtConfig | MirrorConfig = {
+  const bare: CourtConfig | MirrorConfig = {
     v: 1,
     role: kind === 'court' ? 'court' : 'mirror',
     name: member,
@@ -51,6 +52,7 @@ export async function makeMemberFolder({ data, member, port, trust }: NewMember,
     displayNameEn: names.nameEn,
     logs: [{ origin: logKey.name, vkeys: [formatVkey(logKey)] }],
   };
+  const config = { ...bare, peers: peersIn(bundle, bare) };
   // Made beside its place and moved there as a whole.
   const stage = join(data, `.${member}`);
   rmSync(stage, { recursive: true, force: true });

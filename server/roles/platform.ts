@@ -71,7 +71,7 @@ export async function openPlatformWith(
     fatal,
   });
   readiness.start();
-  const watched = platformLedger(notary.ledger, trust.logKey);
+  const watched = platformLedger(notary.ledger, trust);
   const monitor = openMonitor([watched], membersAsPeers(config, trust), client.http, log, alarm);
   const inFlight = new InFlight();
   watch(metrics, notary, readiness, inFlight, config);

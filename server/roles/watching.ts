@@ -61,10 +61,10 @@ export function shownBy(
 }
 
 /** What the platform stands by: its newest head, also while no quorum has cosigned it. */
-export function platformLedger(ledger: Log, logKey: VerifierKey): WatchedLog {
+export function platformLedger(ledger: Log, { logKey, past }: PlatformTrust): WatchedLog {
   return {
     origin: logKey.name,
-    keys: [logKey],
+    keys: [logKey, ...past.flatMap(({ logKeys }) => logKeys)],
     async own() {
       try {
         return utf8Encode(ledger.head().note);
