@@ -1,0 +1,135 @@
+/** Proposing a change, over a folder that the real init has made: what comes of it, and what is refused with nothing proposed. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { formatVkey } from '../../ledger/core/note.ts';
+import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/core/trust.ts';
+import { readConfig } from '../config.ts';
+import { initConsortium } from '../roles/init.ts';
+import { rotate, settle, trustLog, watchMembers } from './member.ts';
+import { makeMemberFolder } from './new-member.ts';
+import { isProposed, readProposed } from './next.ts';
+import { type Proposal, propose } from './propose.ts';
+
+const NOTHING: Proposal = { member: [], leave: [], newKey: [], revoke: [] };
+const AT = '2026-11-20T00:00:00Z';
+
+describe('server/epochs propose', function () {
+  this.timeout(120_000);
+  let data: string;
+  let dir: string;
+  before(async () => {
+    data = mkdtempSync(join(tmpdir(), 'probata-propose-'));
+    dir = join(data, 'platform');
+    await initConsortium({ data, port: 9000, courts: 4, mirrors: 2, name: 'test', nowMs: Date.now() });
+  });
+  after(() => rmSync(data, { recursive: true }));
+  afterEach(() => rmSync(join(dir, 'next'), { recursive: true, force: true }));
+
+  const now = (): Trust => parseTrustBundle(readFileSync(join(data, 'trust.json')));
+  async function proposed(proposal: Partial<Proposal>): Promise<Trust> {
+    await propose(dir, { ...NOTHING, ...proposal }, Date.now());
+    return parseTrustBundle(readProposed(dir));
+  }
+
+  it('changes nothing but what was asked for', async () => {
+    const next = await proposed({ newKey: ['receipt'] });
+    expect(next.policy.text).to.equal(now().policy.text);
+    expect(next.receiptKeys.map(formatVkey).slice(1)).to.deep.equal(now().receiptKeys.map(formatVkey));
+    expect(next.members).to.deep.equal(now().members);
+  });
+
+  it('asks for as many courts as a new consortium of that size would, or as told', async () => {
+    const groups = async (proposal: Partial<Proposal>): Promise<unknown> =>
+      (await proposed(proposal)).policy.groups.get('courts');
+    const three = ['court-1', 'court-3', 'court-4'];
+    expect(await groups({ leave: ['court-2'] })).to.deep.equal({ needed: 3, members: three });
+    rmSync(join(dir, 'next'), { recursive: true });
+    expect(await groups({ leave: ['court-2'], courtsNeeded: 2 })).to.deep.equal({ needed: 2, members: three });
+  });
+
+  it('takes in a body that made itself known, with its timestamps', async () => {
+    const trust = join(data, 'trust.json');
+    const file = await makeMemberFolder({ data, member: 'court-5', port: 9050, trust }, Date.now());
+    const next = await proposed({ member: [file] });
+    expect(next.members.map(({ member }) => member).slice(0, 5)).to.include('court-5');
+    expect(next.timestampRoots).to.have.length(5);
+    const config = JSON.parse(readFileSync(join(dir, 'next/config.json'), 'utf8'));
+    expect(config.timestampUrls.at(-1)).to.equal('http://127.0.0.1:9050/tsa');
+    expect(readConfig(join(data, 'court-5'), 'court').peers).to.have.length(7);
+    expect(await codeOf(makeMemberFolder({ data, member: 'court-5', port: 9050, trust }, 0))).to.equal(
+      'output-refused',
+    );
+  });
+
+  it('revokes both keys of a member, a key, or a certificate', async () => {
+    const digest = 'ab'.repeat(32);
+    const next = await proposed({ revoke: [`court-1=${AT}`, `${digest}=${AT}`] });
+    expect(next.revoked.map(({ at }) => at)).to.deep.equal([AT, AT, AT]);
+    expect(next.revoked.at(-1)?.key).to.equal(digest);
+  });
+
+  it('refuses what cannot be believed, and proposes nothing then', async () => {
+    const refused: Partial<Proposal>[] = [
+      { leave: ['court-9'] },
+      { leave: ['arbitration-1', 'arbitration-2'] },
+      { revoke: ['court-1'] },
+      { revoke: [`court-9=${AT}`] },
+      { revoke: ['court-1=yesterday'] },
+      { courtsNeeded: 5 },
+      { member: [join(data, 'token')] },
+      { member: [join(data, 'nowhere')] },
+    ];
+    for (const proposal of refused) {
+      const code = await codeOf(propose(dir, { ...NOTHING, ...proposal }, Date.now()));
+      expect(code, JSON.stringify(proposal)).to.be.oneOf(['input-malformed', 'input-missing', 'policy-malformed']);
+      expect(isProposed(dir)).to.equal(false);
+    }
+  });
+
+  it('proposes one change at a time, and none of a policy written by hand', async () => {
+    await proposed({ newKey: ['receipt'] });
+    expect(await codeOf(proposed({ newKey: ['receipt'] }))).to.equal('output-refused');
+    rmSync(join(dir, 'next'), { recursive: true });
+    const path = join(dir, 'trust.json');
+    const text = readFileSync(path, 'utf8');
+    const bundle = JSON.parse(text) as TrustBundle;
+    writeFileSync(path, JSON.stringify({ ...bundle, policy: `# ours\n${bundle.policy}` }));
+    expect(await codeOf(proposed({ newKey: ['log'] }))).to.equal('input-malformed');
+    writeFileSync(path, text);
+  });
+
+  it('lets a member settle only once the bundle names its new keys', async () => {
+    const court = join(data, 'court-1');
+    const before = readFileSync(join(court, 'keys/ed25519.pem'), 'utf8');
+    const file = await rotate(court, { timestamps: true }, Date.now());
+    expect(() => settle(court, join(data, 'trust.json'))).to.throw('does not name the new keys yet');
+    expect(await codeOf(rotate(court, { timestamps: false }, 0))).to.equal('output-refused');
+    await proposed({ member: [file] });
+    settle(court, join(dir, 'next/statement.json'));
+    expect(readFileSync(join(court, 'keys/ed25519.pem'), 'utf8')).not.to.equal(before);
+    expect(existsSync(join(court, 'next'))).to.equal(false);
+  });
+
+  it('lets a member trust a further key of its log, and watch by a bundle', async () => {
+    const court = join(data, 'court-2');
+    const [line = ''] = await propose(dir, { ...NOTHING, newKey: ['log'] }, Date.now());
+    const vkey = line.split(' ').at(-1) ?? '';
+    trustLog(court, vkey);
+    trustLog(court, vkey);
+    expect(readConfig(court, 'court').logs[0]?.vkeys).to.have.length(2);
+    expect(() => trustLog(court, 'no vkey')).to.throw('not the vkey of a log');
+    watchMembers(court, join(dir, 'next/statement.json'));
+    expect(readConfig(court, 'court').peers?.map(({ name }) => name))
+      .to.include('court-1')
+      .and.not.include('court-2');
+  });
+});
+
+async function codeOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => 'done',
+    (error) => error.code,
+  );
+}
