@@ -4,7 +4,7 @@
 import { randomInt } from 'node:crypto';
 import { defineRig, type Tally } from '../../fixtures/rig.ts';
 import { rounds } from '../../fixtures/slow.ts';
-import { type DepositEntry, parseEntry } from '../core/entry.ts';
+import { type DepositEntry, parseDepositEntry } from '../core/entry.ts';
 import { checkOmissionReport, type OmissionTrust } from '../core/omission-report.ts';
 import { type Session, start, untilPublished, World } from '../log/testing.ts';
 import { ReceiptMonitor } from '../monitor/receipts.ts';
@@ -47,7 +47,7 @@ async function platform(): Promise<Platform> {
     // Several deposits in most milliseconds.
     world.clock.ms += randomInt(2);
     const bytes = world.entry();
-    const entry = parseEntry(bytes);
+    const entry = parseDepositEntry(bytes);
     const receipt = await receiptOf(entry, world.clock.ms + DEADLINE_MS);
     given.push({ entry, receipt, dropped: dropped.has(i) });
     index.set(entry.id, i);

@@ -14,7 +14,7 @@ import type { Trust } from '../../verifier/core/trust.ts';
 import { StartError } from '../start-error.ts';
 import type { Terminal } from './context.ts';
 import { forkText, omissionText, refusalText } from './report-words.ts';
-import { readTrust } from './trust.ts';
+import { logKeysOf, readTrust } from './trust.ts';
 
 const EXIT_PROVEN = 0;
 const EXIT_UNPROVEN = 1;
@@ -77,7 +77,7 @@ function proven(report: string, { logKeys, trust }: Believed): Text {
 function readBelieved({ trust, vkey }: { trust?: string; vkey?: readonly string[] }): Believed {
   if (trust !== undefined) {
     const read = readTrust(trust);
-    return { logKeys: read.policy.logs.map(({ key }) => key), trust: read };
+    return { logKeys: logKeysOf(read), trust: read };
   }
   if (vkey === undefined)
     throw new StartError('input-missing', 'name the trust bundle with --trust, or the log’s key with --vkey');

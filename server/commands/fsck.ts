@@ -5,13 +5,13 @@
 import { base64Encode } from '../../ledger/core/bytes.ts';
 import { parseCheckpoint } from '../../ledger/core/checkpoint.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
-import { parseNote, type VerifierKey } from '../../ledger/core/note.ts';
+import { isSignedBy, parseNote, type VerifierKey } from '../../ledger/core/note.ts';
 import { entryOrder } from '../../ledger/tools/entry-order.ts';
 import { type FsckProblem, fsck } from '../../ledger/tools/fsck.ts';
 import { StartError } from '../start-error.ts';
 import type { Terminal } from './context.ts';
 import { type Fetch, openSource } from './ledger-source.ts';
-import { readTrust } from './trust.ts';
+import { logKeysOf, readTrust } from './trust.ts';
 
 /**
  * Checks one ledger.
@@ -26,7 +26,7 @@ export async function runFsck(
   options: { trust?: string; opaque?: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const trusted = options.trust === undefined ? undefined : readTrust(options.trust).policy.logs.map(({ key }) => key);
+  const trusted = options.trust === undefined ? undefined : logKeysOf(readTrust(options.trust));
   const source = await openSource(target, terminal.err, trusted?.[0]?.name);
   try {
     const keys = trusted ?? source.keys;
@@ -65,10 +65,21 @@ function progress(entries: number, size: number): void {
 async function keyOf(fetch: Fetch, keys: readonly VerifierKey[]): Promise<VerifierKey> {
   const bytes = await fetch('checkpoint');
   const origin = bytes === undefined ? undefined : originIn(bytes);
-  const key = origin === undefined ? keys[0] : keys.find(({ name }) => name === origin);
+  const named = origin === undefined ? keys : keys.filter(({ name }) => name === origin);
+  // Of the keys that a log has had, the one that signed; when none did, fsck will say so.
+  const key = named.find((each) => bytes !== undefined && isSigner(bytes, each)) ?? named[0];
   if (key === undefined)
     throw new StartError('not-trusted', `the log ${JSON.stringify(origin)} is not one that the trust bundle names`);
   return key;
+}
+
+function isSigner(note: Uint8Array, key: VerifierKey): boolean {
+  try {
+    return parseNote(note).signatures.some((line) => isSignedBy(line, key));
+  } catch (error) {
+    if (error instanceof LedgerError) return false;
+    throw error;
+  }
 }
 
 function originIn(bytes: Uint8Array): string | undefined {

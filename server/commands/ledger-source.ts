@@ -28,7 +28,7 @@ import {
   platformHeads,
   platformStages,
 } from './fsck-folder.ts';
-import { readTrust } from './trust.ts';
+import { logKeysOf, readTrust } from './trust.ts';
 
 const TIMEOUT_MS = 30_000;
 /** The largest answer: a full bundle of the longest entries. */
@@ -96,7 +96,7 @@ function overHttp(prefix: string): Source {
 
 async function openPlatform(dir: string, tell: Tell): Promise<Source> {
   const { listen } = readConfig(dir, 'platform');
-  const keys = readTrust(join(dir, TRUST_FILE)).policy.logs.map(({ key }) => key);
+  const keys = logKeysOf(readTrust(join(dir, TRUST_FILE)));
   const stores = await openedOr(() => openPlatformStores(dir, failed));
   if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/ledger`), keys };
   return closedOnError(stores, platformFolder(stores, keys, tell));

@@ -1,5 +1,6 @@
 /** Reads a trust bundle named on a command line. */
 import { readFileSync } from 'node:fs';
+import type { VerifierKey } from '../../ledger/core/note.ts';
 import { VerifierError } from '../../verifier/core/errors.ts';
 import { parseTrustBundle, type Trust } from '../../verifier/core/trust.ts';
 import { StartError } from '../start-error.ts';
@@ -21,4 +22,9 @@ export function readTrust(path: string): Trust {
     if (!(cause instanceof VerifierError)) throw cause;
     throw new StartError('input-malformed', `${path} is not a trust bundle: ${cause.message}`, { cause });
   }
+}
+
+/** Keys that the log of a bundle has and had, today's first. */
+export function logKeysOf({ epochs }: Trust): VerifierKey[] {
+  return epochs.toReversed().flatMap(({ policy }) => policy.logs.map(({ key }) => key));
 }

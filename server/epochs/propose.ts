@@ -127,7 +127,7 @@ async function makeKeys(
 function nextConfig(config: PlatformConfig, files: readonly MemberFile[], leave: readonly string[]): PlatformConfig {
   const kept = config.members.filter(({ member }) => !leave.includes(member));
   const members = [
-    ...kept.map((known) => memberConfig(files.find(({ member }) => member === known.member)) ?? known),
+    ...kept.map((known) => ({ ...known, ...memberConfig(files.find(({ member }) => member === known.member)) })),
     ...files
       .filter(({ member }) => !kept.some((known) => known.member === member))
       .flatMap((file) => memberConfig(file) ?? []),
