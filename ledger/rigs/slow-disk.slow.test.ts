@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineRig, type Tally } from '../../fixtures/rig.ts';
 import { rounds } from '../../fixtures/slow.ts';
-import { parseEntry } from '../core/entry.ts';
+import { parseDepositEntry } from '../core/entry.ts';
 import { runLife } from './child.ts';
 import { Ground, NOTHING, SHAPES, type Shape } from './shapes.ts';
 import { harmDone } from './sound.ts';
@@ -54,7 +54,7 @@ function acknowledgedEarly(trace: string): string[] {
     const acknowledged = /^1<[^>]*>, "ack \d+ ([0-9a-f]+)\\n"/.exec(rest)?.[1];
     if (call === 'write' && file !== undefined) unsynced.set(file, [...(unsynced.get(file) ?? []), rest]);
     else if (call === 'write' && acknowledged !== undefined) {
-      const { id } = parseEntry(Buffer.from(acknowledged, 'hex'));
+      const { id } = parseDepositEntry(Buffer.from(acknowledged, 'hex'));
       if ([...unsynced].some(([log, writes]) => log.includes('/ledger/') && writes.some((write) => write.includes(id))))
         early.push(`${id} was acknowledged before it was durable`);
     } else if (/^f(data)?sync$/.test(call) && file !== undefined) {

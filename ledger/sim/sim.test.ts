@@ -17,7 +17,10 @@ const REGRESSIONS: readonly (readonly [seed: number, defect: string])[] = [
   [258, 'a damaged note of how far a mirror was kept it from following'],
 ];
 
-/** For each planted bug a seed that finds it. */
+/** How many seeds more are tried then. */
+const SEEDS_MORE = 24;
+
+/** For each planted bug a seed that finds it, as the product is now; a change of its effects shifts what each seed does. */
 const FOUND_AT: Readonly<Record<Invariant, number>> = {
   'append-only': 9,
   'one root per size': 2,
@@ -65,8 +68,12 @@ describe('simulation', () => {
 
   for (const { finds, what, variant } of PLANTED) {
     it(`finds "${finds}" broken by ${what} (control)`, async () => {
-      const { violation } = await simulate(FOUND_AT[finds], { variant });
-      expect(violation?.invariant).to.equal(finds);
+      const first = FOUND_AT[finds];
+      let found: Invariant | undefined;
+      for (let seed = first; found === undefined && seed <= first + SEEDS_MORE; seed++) {
+        found = (await simulate(seed, { variant })).violation?.invariant;
+      }
+      expect(found).to.equal(finds);
     });
   }
 

@@ -11,7 +11,14 @@ interface ProposeOptions {
   readonly courtsNeeded?: number;
 }
 
-export function epochCommands(root: Command, { out, err }: Context): void {
+export function epochCommands(root: Command, { out, err, env }: Context): void {
+  const passphrase = async () => {
+    const [{ openPassphrase }, { PASSPHRASE }] = await Promise.all([
+      import('../keys.ts'),
+      import('../keys/secrets.ts'),
+    ]);
+    return openPassphrase(env, PASSPHRASE);
+  };
   const epoch = root.command('epoch').description('changes of policy: what the platform and its judges believe next');
   epoch
     .command('propose')
@@ -28,7 +35,7 @@ export function epochCommands(root: Command, { out, err }: Context): void {
     .option('--courts-needed <n>', 'how many courts must cosign', countOf(1, 256))
     .action(async (dir: string, options: ProposeOptions) => {
       const { propose } = await import('../epochs/propose.ts');
-      for (const line of await propose(dir, options, Date.now())) out(line);
+      for (const line of await propose(dir, options, Date.now(), await passphrase())) out(line);
       err('prepared; it is in force once the platform has been started again');
     });
   const member = root.command('member').description('a court’s or mirror’s side of a change');
@@ -43,7 +50,7 @@ export function epochCommands(root: Command, { out, err }: Context): void {
     .option('--timestamps', 'a new timestamp key too', false)
     .action(async (folder: string, options: { timestamps: boolean }) => {
       const { rotate } = await import('../epochs/member.ts');
-      out(await rotate(folder, options, Date.now()));
+      out(await rotate(folder, options, Date.now(), await passphrase()));
     });
   member
     .command('settle')
@@ -52,7 +59,7 @@ export function epochCommands(root: Command, { out, err }: Context): void {
     .requiredOption('--trust <file>', 'trust bundle that names the new keys')
     .action(async (folder: string, options: { trust: string }) => {
       const { settle } = await import('../epochs/member.ts');
-      settle(folder, options.trust);
+      await settle(folder, options.trust, env);
       err('settled; start it again');
     });
   member

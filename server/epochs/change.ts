@@ -23,6 +23,7 @@ import { parseTrustBundle, type TrustBundle } from '../../verifier/core/trust.ts
 import { type PlatformConfig, readConfig } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
 import { DepositStore, entryOf } from '../intake/deposit-store.ts';
+import { Keyring } from '../keys.ts';
 import { cosignersOf, type PlatformTrust, readKeys, readTrust } from '../roles/platform-setup.ts';
 import type { RoleContext } from '../roles/process.ts';
 import { StartError } from '../start-error.ts';
@@ -88,19 +89,20 @@ async function prove(
   }
 }
 
-function openLog(
+async function openLog(
   dir: string,
   config: PlatformConfig,
   trust: PlatformTrust,
   { tiles, heads, ledger }: PlatformStores,
   deposits: DepositStore,
   http: ReturnType<typeof openHttpClient>['http'],
-  { log, fatal }: RoleContext,
+  { log, fatal, env }: RoleContext,
   clock: Clock,
 ): Promise<Log> {
+  const keys = await readKeys(dir, await Keyring.open(dir, config.hsm, env), trust);
   return Log.open({
     origin: trust.logKey.name,
-    signer: readKeys(dir, trust).log,
+    signer: keys.log,
     ...{ tiles, heads, index: ledger, policy: trust.policy, past: trust.past, clock, fatal },
     cosigners: cosignersOf(config, trust, http, ledger),
     onSequenced: (first, entries) => deposits.sequenced(first, entries),

@@ -77,7 +77,7 @@ describe('a consortium that changes', function () {
     await restart('court-1');
     await change({ member: [member] });
     await certify('court key replaced, before it has settled');
-    settle(consortium.dir('court-1'), join(consortium.dir('platform'), TRUST_FILE));
+    await settle(consortium.dir('court-1'), join(consortium.dir('platform'), TRUST_FILE));
     await restart('court-1');
     await certify('court key replaced');
   });

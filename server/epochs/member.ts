@@ -19,6 +19,8 @@ import {
   readConfig,
   readRole,
 } from '../config.ts';
+import type { Env } from '../keys/secrets.ts';
+import { Keyring, newSeal, type Passphrase } from '../keys.ts';
 import { nextSigners } from '../roles/cosigner-setup.ts';
 import { PLATFORM, serviceUrl, timestampUrl } from '../roles/layout.ts';
 import { makeKey, makeTsaKeys } from '../roles/make-consortium.ts';
@@ -31,23 +33,39 @@ type CosignerConfig = CourtConfig | MirrorConfig;
 /**
  * Makes new keys in `next/keys` and the file that tells of them. To be started again with them before the platform makes its change.
  * @param options `timestamps`: a new timestamp key and root too (courts)
+ * @param passphrase encrypts the new keys; without it they are written in the clear
  * @returns the path of the member's file
  * @throws StartError config-* | output-refused
  */
-export async function rotate(dir: string, options: { timestamps: boolean }, nowMs: number): Promise<string> {
+export async function rotate(
+  dir: string,
+  options: { timestamps: boolean },
+  nowMs: number,
+  passphrase?: Passphrase,
+): Promise<string> {
   const config = readCosigner(dir);
   const next = nextDir(dir);
+  if (config.hsm?.keys.ed25519 !== undefined) {
+    throw new StartError('input-malformed', `${dir} has its Ed25519 key in a token: rotate it there, by a new label`);
+  }
   if (existsSync(next)) throw new StartError('output-refused', `${next} exists: settle the change under way first`);
   mkdirSync(join(next, 'keys'), { recursive: true });
   const names = { name: config.displayName, nameEn: config.displayNameEn };
-  const root = options.timestamps && config.role === 'court' ? await makeTsaKeys(next, names, nowMs) : undefined;
+  const seal = newSeal(passphrase);
+  const root = options.timestamps && config.role === 'court' ? await makeTsaKeys(next, names, nowMs, seal) : undefined;
   const keys = {
-    ed25519: makeKey(join(next, KEY_FILES.ed25519), config.keyName, 0x04),
-    mlDsa44: makeKey(join(next, KEY_FILES.mlDsa44), config.keyName, 0x06),
+    ed25519: makeKey(join(next, KEY_FILES.ed25519), config.keyName, 0x04, seal),
+    mlDsa44: makeKey(join(next, KEY_FILES.mlDsa44), config.keyName, 0x06, seal),
   };
   const path = join(dir, MEMBER_FILE);
+  noteKeys(dir, config, [...(config.vkeys ?? []), formatVkey(keys.ed25519), formatVkey(keys.mlDsa44)]);
   writeDurably(path, formatJson(fileOf(config, formatVkey(keys.ed25519), formatVkey(keys.mlDsa44), root)));
   return path;
+}
+
+/** By which keys others know this member: while it goes over, old ones and new ones. A configuration without them stays so. */
+function noteKeys(dir: string, config: CosignerConfig, vkeys: readonly string[]): void {
+  if (config.vkeys !== undefined) writeDurably(join(dir, CONFIG_FILE), formatJson({ ...config, vkeys }));
 }
 
 /** What a member says of itself. */
@@ -70,21 +88,27 @@ export function fileOf(config: CosignerConfig, ed25519: string, mlDsa44: string,
 /**
  * Puts the new keys in the place of the old ones, which are gone then.
  * @param trust path of the bundle that names them: before that, the old keys are the ones that count
- * @throws StartError config-* | input-malformed
+ * @param env where the passphrase of the keys comes from
+ * @throws StartError config-* | input-malformed | passphrase-*
  */
-export function settle(dir: string, trust: string): void {
+export async function settle(dir: string, trust: string, env: Env = {}): Promise<void> {
   const config = readCosigner(dir);
   const { policy } = readTrust(trust);
-  const signers = nextSigners(dir, config.keyName);
-  if (signers.length === 0) throw new StartError('input-missing', `${nextDir(dir)} holds no new keys`);
+  if (!existsSync(nextDir(dir))) throw new StartError('input-missing', `${nextDir(dir)} holds no new keys`);
+  const signers = nextSigners(dir, await Keyring.open(dir, undefined, env), config.keyName);
   const named = new Set([...policy.witnesses.values()].map(({ key }) => formatVkey(key)));
   for (const { key } of signers) {
     if (!named.has(formatVkey(key))) throw new StartError('input-malformed', `${trust} does not name the new keys yet`);
   }
-  // Cut short, it is done again: what is still in `next` signs beside what is already in place.
+  // Cut short, it is done again: what is still in `next` signs beside what is already in place, and both are known by `vkeys`.
   for (const file of [KEY_FILES.tsa, KEY_FILES.tsaChain, KEY_FILES.ed25519, KEY_FILES.mlDsa44]) {
     if (existsSync(join(nextDir(dir), file))) renameSync(join(nextDir(dir), file), join(dir, file));
   }
+  noteKeys(
+    dir,
+    config,
+    [...named].filter((vkey) => parseVkey(vkey).name === config.keyName),
+  );
   rmSync(nextDir(dir), { recursive: true });
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { readTrust } from '../commands/trust.ts';
 import { CONFIG_FILE, type CourtConfig, KEY_FILES, type MirrorConfig } from '../config.ts';
+import { newSeal, type Passphrase } from '../keys.ts';
 import { LOOPBACK } from '../roles/layout.ts';
 import { makeKey, makeTsaKeys } from '../roles/make-consortium.ts';
 import { displayName, MEMBERS_MAX } from '../roles/names.ts';
@@ -27,10 +28,15 @@ export interface NewMember {
 
 /**
  * Makes the folder.
+ * @param passphrase encrypts its keys; without it they are written in the clear
  * @returns the path of its member's file
  * @throws StartError input-missing | input-malformed | output-refused
  */
-export async function makeMemberFolder({ data, member, port, trust }: NewMember, nowMs: number): Promise<string> {
+export async function makeMemberFolder(
+  { data, member, port, trust }: NewMember,
+  nowMs: number,
+  passphrase?: Passphrase,
+): Promise<string> {
   const [, kind, digits] = /^(court|arbitration)-([1-9][0-9]?)$/.exec(member) ?? [];
   const number = Number(digits);
   if (kind === undefined || number > MEMBERS_MAX) {
@@ -57,10 +63,12 @@ export async function makeMemberFolder({ data, member, port, trust }: NewMember,
   const stage = join(data, `.${member}`);
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(join(stage, 'keys'), { recursive: true });
-  const root = kind === 'court' ? await makeTsaKeys(stage, names, nowMs) : undefined;
-  const ed25519 = makeKey(join(stage, KEY_FILES.ed25519), config.keyName, 0x04);
-  const mlDsa44 = makeKey(join(stage, KEY_FILES.mlDsa44), config.keyName, 0x06);
-  writeDurably(join(stage, CONFIG_FILE), formatJson(config));
+  const seal = newSeal(passphrase);
+  const root = kind === 'court' ? await makeTsaKeys(stage, names, nowMs, seal) : undefined;
+  const ed25519 = makeKey(join(stage, KEY_FILES.ed25519), config.keyName, 0x04, seal);
+  const mlDsa44 = makeKey(join(stage, KEY_FILES.mlDsa44), config.keyName, 0x06, seal);
+  const vkeys = [formatVkey(ed25519), formatVkey(mlDsa44)];
+  writeDurably(join(stage, CONFIG_FILE), formatJson({ ...config, vkeys }));
   writeDurably(join(stage, MEMBER_FILE), formatJson(fileOf(config, formatVkey(ed25519), formatVkey(mlDsa44), root)));
   renameSync(stage, dir);
   return join(dir, MEMBER_FILE);

@@ -12,6 +12,7 @@ import { type Policy, parsePolicy } from '../../ledger/core/policy.ts';
 import { VerifierError } from '../../verifier/core/errors.ts';
 import { parseTrustBundle, type TrustBundle } from '../../verifier/core/trust.ts';
 import { KEY_FILES, type MemberConfig, type PlatformConfig, readConfig, TRUST_FILE } from '../config.ts';
+import { newSeal, type Passphrase, type Seal } from '../keys.ts';
 import { makeKey, makePdfKeys } from '../roles/make-consortium.ts';
 import { courtsNeeded, type PolicyMember, policyText } from '../roles/policy-text.ts';
 import { StartError } from '../start-error.ts';
@@ -38,10 +39,16 @@ export interface Proposal {
 /**
  * Prepares a change.
  * @param dir the platform's folder
+ * @param passphrase encrypts new keys; without it they are written in the clear
  * @returns lines for the operator: what was made, and what others must know
  * @throws StartError input-malformed | output-refused | config-*
  */
-export async function propose(dir: string, proposal: Proposal, nowMs: number): Promise<string[]> {
+export async function propose(
+  dir: string,
+  proposal: Proposal,
+  nowMs: number,
+  passphrase?: Passphrase,
+): Promise<string[]> {
   if (isProposed(dir) || isProven(dir)) {
     throw new StartError(
       'output-refused',
@@ -56,7 +63,7 @@ export async function propose(dir: string, proposal: Proposal, nowMs: number): P
   rmSync(nextDir(dir), { recursive: true, force: true });
   mkdirSync(join(nextDir(dir), 'keys'), { recursive: true });
   const lines: string[] = [];
-  const own = await makeKeys(dir, bundle, config, proposal.newKey, nowMs, lines);
+  const own = await makeKeys(dir, bundle, config, proposal.newKey, nowMs, newSeal(passphrase), lines);
   const next = nextConfig(config, members, proposal.leave);
   const { epochs: _, ...current } = bundle;
   const statement: TrustBundle = {
@@ -103,6 +110,7 @@ async function makeKeys(
   { consortium }: PlatformConfig,
   names: readonly PlatformKey[],
   nowMs: number,
+  seal: Seal | undefined,
   lines: string[],
 ): Promise<Partial<TrustBundle>> {
   const next = nextDir(dir);
@@ -111,16 +119,16 @@ async function makeKeys(
   if (log === undefined) throw new Error('invariant: a trust bundle names a log');
   const origin = log.key.name;
   if (names.includes('log')) {
-    const vkey = formatVkey(makeKey(join(next, KEY_FILES.log), origin, 0x01));
+    const vkey = formatVkey(makeKey(join(next, KEY_FILES.log), origin, 0x01, seal));
     made.policy = policy.replace(formatVkey(log.key), vkey);
     lines.push(`the log’s new key, which every court and mirror must trust before the platform starts: ${vkey}`);
   }
   if (names.includes('receipt')) {
-    const vkey = formatVkey(makeKey(join(next, KEY_FILES.receipt), `${origin}/receipt`, 0x01));
+    const vkey = formatVkey(makeKey(join(next, KEY_FILES.receipt), `${origin}/receipt`, 0x01, seal));
     // The old one stays: receipts do not say under which epoch they were given.
     made.receiptKeys = [vkey, ...receiptKeys];
   }
-  if (names.includes('pdf')) made.pdfRoots = [await makePdfKeys(next, { name: consortium, nowMs })];
+  if (names.includes('pdf')) made.pdfRoots = [await makePdfKeys(next, { name: consortium, nowMs }, seal)];
   return made;
 }
 

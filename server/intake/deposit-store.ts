@@ -126,7 +126,7 @@ export class DepositStore {
    */
   async refilled(first: number, entries: readonly Uint8Array[]): Promise<number> {
     await this.sequenced(first, entries);
-    const ids = entries.map((entry) => parseEntry(entry).id);
+    const ids = entries.map(parseEntry).flatMap((entry) => (entry.kind === 'deposit' ? [entry.id] : []));
     const known = await Promise.all(ids.map((id) => this.deposit(id)));
     const lost = ids.filter((_, i) => known[i] === undefined);
     await this.#index.write(lost.map((id) => [`lost/${id}`, NOTHING]));

@@ -16,6 +16,7 @@ import { formatTilePath } from '../../ledger/core/tile.ts';
 import { TileReader } from '../../ledger/core/tile-reader.ts';
 import { LogError } from '../../ledger/log/errors.ts';
 import { formatHeadRecord, recordHash } from '../../ledger/log/head-record.ts';
+import { policyFor } from '../../ledger/log/past-epoch.ts';
 import { receivedMsOf } from '../../ledger/log/pool.ts';
 import type { Cosigner, SignedHead } from '../../ledger/log/ports.ts';
 import { PUBLISHED_KEY } from '../../ledger/log/published.ts';
@@ -90,16 +91,16 @@ export async function refill(dir: string, from: string, tell: (line: string) => 
 async function openCopy(
   fetch: Fetch,
   { tiles }: PlatformStores,
-  { policy, logKey }: PlatformTrust,
+  { policy, past, logKeys }: PlatformTrust,
   mirrors: readonly string[],
 ): Promise<Copy> {
   const bytes = await fetch('checkpoint');
   if (bytes === undefined) throw refused('the mirror has no checkpoint of this log');
   const note = parseNote(bytes);
-  const checkpoint = openCheckpoint(note, [logKey]);
-  const signatures = note.signatures.filter((line) => isSignedBy(line, logKey));
+  const checkpoint = openCheckpoint(note, logKeys);
+  const signatures = note.signatures.filter((line) => logKeys.some((key) => isSignedBy(line, key)));
   const head = { note: formatNote({ text: note.text, signatures }), checkpoint };
-  const round = new Round(head, policy);
+  const round = new Round(head, policyFor(checkpoint.size, past, policy));
   round.restore(note);
   const member = mirrors.find((name) => round.has(name));
   if (member === undefined) throw refused('no arbitration body of the policy has cosigned what it shows');
@@ -121,7 +122,7 @@ async function openCopy(
 async function askCosigners(
   cosigners: readonly Cosigner[],
   { head, note, member, reader }: Copy,
-  { policy, logKey }: PlatformTrust,
+  { policy, logKeys }: PlatformTrust,
   tell: (line: string) => void,
 ): Promise<string[]> {
   const notes = [note];
@@ -137,7 +138,7 @@ async function askCosigners(
   const question = new StartupQuestion({
     cosigners: asked,
     policy,
-    logKey,
+    logKeys,
     own: { head, reader },
     onEvent: (event) => {
       if (event.kind === 'question-unanswered') tell(`waiting for ${event.cosigner}: ${event.error.message}`);
@@ -157,7 +158,7 @@ async function askCosigners(
 async function copyIn(
   dir: string,
   stores: PlatformStores,
-  { policy, logKey }: PlatformTrust,
+  { policy, past, logKey, logKeys }: PlatformTrust,
   { head, reader }: Copy,
   notes: readonly string[],
 ): Promise<Refilled> {
@@ -166,7 +167,7 @@ async function copyIn(
   const { size, root } = checkpoint;
   const deposits = new DepositStore(stores.deposits);
   const onSequenced = (first: number, entries: readonly Uint8Array[]) => deposits.sequenced(first, entries);
-  const open = () => recover({ tiles, heads, origin: logKey.name, logKey, onSequenced });
+  const open = () => recover({ tiles, heads, origin: logKey.name, logKey, earlierLogKeys: logKeys, onSequenced });
   const tip = (await heads.latest()) === undefined ? EMPTY_TIP : (await open()).tip;
   const oldSize = tip.tree.range.size;
   if (oldSize > size) throw refused(`the mirror has size ${size}, and this ledger ${oldSize} already`);
@@ -179,7 +180,7 @@ async function copyIn(
   if (size > oldSize || tip.head === undefined) await swap(stores, tip, head, reader);
   // A crash up to here, or behind the swap: run again, it finds the same and ends the same.
   await tiles.discard(narrower(tip.number + 1, oldSize, size));
-  await publish(stores, new Round(head, policy), notes);
+  await publish(stores, new Round(head, policyFor(size, past, policy)), notes);
   await open();
   forgetRefilling(dir);
   return { size, root: base64Encode(root), added: size - oldSize, lost };

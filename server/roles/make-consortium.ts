@@ -71,7 +71,9 @@ export async function makeConsortium(stage: string, options: InitOptions): Promi
     const { kind } = member.config;
     writeMember(stage, options, members, member, logKey);
     if (kind === 'court')
-      timestampRoots.push(await makeTsaKeys(join(stage, member.config.member), member.config, options.nowMs, member.seal));
+      timestampRoots.push(
+        await makeTsaKeys(join(stage, member.config.member), member.config, options.nowMs, member.seal),
+      );
   }
   const trust = formatTrust({
     policy,

@@ -27,6 +27,8 @@ export interface PlatformTrust {
   readonly policy: Policy;
   /** The log's key in the policy; its name is the origin. */
   readonly logKey: VerifierKey;
+  /** Its key, and those it had in earlier epochs. */
+  readonly logKeys: readonly VerifierKey[];
   readonly receiptKeys: readonly VerifierKey[];
   /** Policies that have ended, for the ledger. */
   readonly past: readonly PastEpoch[];
@@ -45,7 +47,9 @@ export function readTrust(dir: string): PlatformTrust {
     const { policy, receiptKeys, epochs, number: epoch, digest: statement } = parseTrustBundle(bytes);
     const logKey = policy.logs[0]?.key;
     if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
-    return { policy, logKey, receiptKeys, past: epochs.flatMap(pastEpoch), epoch, statement, bytes };
+    const past = epochs.flatMap(pastEpoch);
+    const logKeys = [logKey, ...past.flatMap((ended) => ended.logKeys)];
+    return { policy, logKey, logKeys, receiptKeys, past, epoch, statement, bytes };
   } catch (cause) {
     throw new StartError('config-malformed', `${path} is not a trust bundle: ${(cause as Error).message}`, { cause });
   }
