@@ -27,9 +27,9 @@ describe('verifier/core verify, changed bytes', function () {
     expect((await check(certificate.pdf)).outcome).to.equal('consistent');
   });
 
-  it('finds one changed byte inconsistent, in 300 random places', async () => {
+  it('finds one changed byte inconsistent, in 100 random places', async () => {
     const random = randomOf(1);
-    for (let i = 0; i < 300; i += 1) {
+    for (let i = 0; i < 100; i += 1) {
       const at = below(random, certificate.pdf.length);
       const report = await check(changeByte(certificate.pdf, at, random));
       expect(report.outcome, `byte ${at}: ${report.reason?.code}`).to.equal('inconsistent');
@@ -80,9 +80,9 @@ describe('verifier/core verify, changed bytes', function () {
     expect((await check(upper)).outcome).to.equal('inconsistent');
   });
 
-  it('never finds any of 500 damaged files consistent, nor breaks', async () => {
+  it('never finds any of 200 damaged files consistent, nor breaks', async () => {
     const random = randomOf(2);
-    for (let i = 0; i < 500; i += 1) {
+    for (let i = 0; i < 200; i += 1) {
       const mutant = mutate(certificate.pdf, random, other.pdf);
       if (equal(mutant, certificate.pdf) || equal(mutant, other.pdf)) continue;
       const report = await check(mutant);
