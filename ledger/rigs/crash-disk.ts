@@ -91,8 +91,13 @@ export class Disk {
       case 'unlink':
         this.#names.delete(effect.path);
         return;
+      case 'link':
+        this.#linked(effect.path, effect.to);
+        return;
       case 'rename':
-        this.#renamed(effect.path, effect.to);
+        if (IGNORED.test(effect.path)) return;
+        this.#linked(effect.path, effect.to);
+        this.#names.delete(effect.path);
         return;
     }
   }
@@ -134,11 +139,9 @@ export class Disk {
     for (const [name, found] of this.#names) if (isIn(name)) this.#durable.set(name, found);
   }
 
-  #renamed(path: string, to: string): void {
-    if (IGNORED.test(path)) return;
+  #linked(path: string, to: string): void {
     const file = this.#names.get(path);
-    if (file === undefined) throw new Error(`renamed without being there: ${path}`);
-    this.#names.delete(path);
+    if (file === undefined) throw new Error(`given another name without being there: ${path}`);
     this.#names.set(to, file);
   }
 

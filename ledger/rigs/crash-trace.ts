@@ -16,12 +16,12 @@ export type Effect =
   | { readonly kind: 'write'; readonly fd: number; readonly bytes: Uint8Array; readonly at: number | undefined }
   | { readonly kind: 'sync'; readonly fd: number; readonly path: string }
   | { readonly kind: 'close'; readonly fd: number }
-  | { readonly kind: 'rename'; readonly path: string; readonly to: string }
+  | { readonly kind: 'rename' | 'link'; readonly path: string; readonly to: string }
   | { readonly kind: 'unlink' | 'mkdir'; readonly path: string };
 
-const CALLS = 'openat,open,creat,write,pwrite64,fsync,fdatasync,rename,unlink,mkdir,rmdir,close';
+const CALLS = 'openat,open,creat,write,pwrite64,fsync,fdatasync,rename,link,unlink,mkdir,rmdir,close';
 /** Calls that would change files and that nothing here expects: traced, so that they are not overlooked. */
-const UNEXPECTED = 'writev,pwritev,ftruncate,truncate,link,linkat,renameat,renameat2,unlinkat,mkdirat,fallocate';
+const UNEXPECTED = 'writev,pwritev,ftruncate,truncate,linkat,renameat,renameat2,unlinkat,mkdirat,fallocate';
 
 /** Runs a program under strace. @returns its effects; it must end with code 0, or by SIGKILL */
 export async function trace(program: string, args: readonly string[], folder: string): Promise<Effect[]> {
@@ -93,7 +93,7 @@ function effectOf(name: string, args: string, result: number, folder: string): E
   if (name === 'openat' || name === 'open') {
     return { kind: 'open', path, fd: result, creates: args.includes('O_CREAT'), truncates: args.includes('O_TRUNC') };
   }
-  if (name === 'rename') return { kind: 'rename', path, to: utf8Decode(unescaped(second)) ?? '' };
+  if (name === 'rename' || name === 'link') return { kind: name, path, to: utf8Decode(unescaped(second)) ?? '' };
   if (name === 'unlink' || name === 'rmdir') return { kind: 'unlink', path };
   if (name === 'mkdir') return { kind: 'mkdir', path };
   throw new Error(`the trace holds a call that nobody replays: ${name}(${args.slice(0, 200)})`);
