@@ -123,7 +123,8 @@ function isAccepted({ head, lines }: View, policy: Policy): boolean {
     note,
     policy.logs.map(({ key }) => key),
   );
-  const trust = { policy } as Trust;
+  const nobody: Trust['revoked'] = [];
+  const trust = { policy, revoked: nobody } as Pick<Trust, 'policy' | 'revoked'> as Trust;
   try {
     checkQuorum(checkCosignatures({ note } as ReadProof, trust).value, trust);
     return true;
