@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { openNote, parseNote } from '../ledger/core/note.ts';
 import { World } from '../ledger/log/testing.ts';
-import { MemoryDisk } from '../ledger/store/memory.ts';
+import { MemoryDisk, memoryStores } from '../ledger/store/memory.ts';
 import { ORIGIN, testSigner } from '../ledger/witness/testing.ts';
 import { type Deposit, entryOf } from './intake/deposit-store.ts';
 import { DEFAULT_LIMITS } from './intake/limits.ts';
@@ -147,6 +147,33 @@ describe('server/notarize', () => {
     expect(answers).to.deep.equal([...Array(10).fill('taken'), ...Array(5).fill('pushback')]);
     await until(() => notary.outstanding < 10);
     expect(await take(15)).to.equal('taken');
+  });
+
+  it('counts what is being written as outstanding', async () => {
+    const disk = new MemoryDisk();
+    const index = memoryStores(disk).index('deposits');
+    let write: () => void = () => {};
+    const slow = new Promise<void>((resolve) => {
+      write = resolve;
+    });
+    let writing = false;
+    const slowIndex: typeof index = {
+      get: (key) => index.get(key),
+      scan: (range) => index.scan(range),
+      async write(batch) {
+        writing = true;
+        await slow;
+        return index.write(batch);
+      },
+    };
+    const limits = { ...DEFAULT_LIMITS, outstandingMax: 3 };
+    const { notary } = await begin(new World(), disk, { limits, index: slowIndex });
+    const first = Promise.all([notary.submit(digests('a')), notary.submit(digests('b'))]);
+    await until(() => writing);
+    const later = ['c', 'd'].map((name) => codeOf(notary.submit(digests(name))));
+    write();
+    await first;
+    expect(await Promise.all(later)).to.deep.equal(['taken', 'pushback']);
   });
 
   it('certifies what a batch brought only when it is asked for, once', async () => {

@@ -43,6 +43,8 @@ type Outcome = { readonly waiting: Waiting } & ({ readonly taken: Taken } | { re
 export class Committer {
   readonly #options: CommitterOptions;
   #queue: Waiting[] = [];
+  /** Size of the group that is being written. */
+  #writing = 0;
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -52,7 +54,8 @@ export class Committer {
 
   /** True when what is submitted now is refused with `pushback`. */
   get isFull(): boolean {
-    return this.#queue.length + this.#options.feeder.outstanding >= this.#options.outstandingMax;
+    const { feeder, outstandingMax } = this.#options;
+    return this.#queue.length + this.#writing + feeder.outstanding >= outstandingMax;
   }
 
   /**
@@ -82,6 +85,7 @@ export class Committer {
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
+    this.#writing = group.length;
     const fresh: NewDeposit[] = [];
     const outcomes: Outcome[] = [];
     for (const waiting of group) {
@@ -101,6 +105,7 @@ export class Committer {
       this.#options.onPending(deposit);
       this.#options.feeder.push(deposit.id, entryOf(deposit));
     }
+    this.#writing = 0;
     for (const outcome of outcomes) {
       if ('taken' in outcome) outcome.waiting.resolve(outcome.taken);
       else outcome.waiting.reject(outcome.error);
