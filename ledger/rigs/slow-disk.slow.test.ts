@@ -10,6 +10,7 @@ import { runLife } from './child.ts';
 import { Ground, NOTHING, SHAPES, type Shape } from './shapes.ts';
 import { harmDone } from './sound.ts';
 import { delayingSyncs, requireStrace } from './strace.ts';
+import { walkSyncs } from './sync-trace.ts';
 import type { Without } from './unsafe-store.ts';
 
 const BATCH = 5;
@@ -40,32 +41,17 @@ async function liveSlowly(plans: readonly { delayMs: number; batches: number }[]
 
 /**
  * Entries that were acknowledged while the newest write that holds them had not been followed by a whole sync of the same file.
- * A life writes its acknowledgements in one write each, and an entry's id stands in LevelDB's log as it is.
+ * A life writes its acknowledgements in one write each.
  */
 function acknowledgedEarly(trace: string): string[] {
   const early: string[] = [];
-  /** By file: its writes that no sync has covered since. */
-  const unsynced = new Map<string, string[]>();
-  /** By thread: the file whose sync it waits for, and the writes that this sync covers. */
-  const syncing = new Map<string, { readonly file: string; readonly covered: number }>();
-  for (const line of trace.split('\n')) {
-    const [, thread = '', call = '', rest = ''] = /^(\d+) +(\S+?)(?:\((.*)| .*)?$/.exec(line) ?? [];
-    const file = /^\d+<([^>]*\.log)>/.exec(rest)?.[1];
-    const acknowledged = /^1<[^>]*>, "ack \d+ ([0-9a-f]+)\\n"/.exec(rest)?.[1];
-    if (call === 'write' && file !== undefined) unsynced.set(file, [...(unsynced.get(file) ?? []), rest]);
-    else if (call === 'write' && acknowledged !== undefined) {
-      const { id } = parseDepositEntry(Buffer.from(acknowledged, 'hex'));
-      if ([...unsynced].some(([log, writes]) => log.includes('/ledger/') && writes.some((write) => write.includes(id))))
-        early.push(`${id} was acknowledged before it was durable`);
-    } else if (/^f(data)?sync$/.test(call) && file !== undefined) {
-      syncing.set(thread, { file, covered: (unsynced.get(file) ?? []).length });
-    }
-    const sync = syncing.get(thread);
-    if (sync !== undefined && / = 0(?: |$)/.test(line)) {
-      syncing.delete(thread);
-      unsynced.set(sync.file, (unsynced.get(sync.file) ?? []).slice(sync.covered));
-    }
-  }
+  walkSyncs(trace, (write, { unsynced }) => {
+    const acknowledged = /^1<[^>]*>, "ack \d+ ([0-9a-f]+)\\n"/.exec(write)?.[1];
+    if (acknowledged === undefined) return;
+    const { id } = parseDepositEntry(Buffer.from(acknowledged, 'hex'));
+    if ([...unsynced].some(([log, writes]) => log.includes('/ledger/') && writes.some((text) => text.includes(id))))
+      early.push(`${id} was acknowledged before it was durable`);
+  });
   return early;
 }
 

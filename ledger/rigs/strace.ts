@@ -57,9 +57,17 @@ export function striking(store: string, output: string, { call, when, fault }: P
 
 /** The command line that delays every sync of a life, and writes all that it writes and syncs to a file, in full. */
 export function delayingSyncs(output: string, delayMs: number): string[] {
+  return ['strace', '-f', '--seccomp-bpf', '-q', ...syncDelay(output, delayMs)];
+}
+
+/** As {@link delayingSyncs}, of a process that runs already; on stderr it says when it is `attached`. */
+export function delayingSyncsOf(pid: number, output: string, delayMs: number): string[] {
+  return ['strace', '-f', '-p', String(pid), ...syncDelay(output, delayMs)];
+}
+
+function syncDelay(output: string, delayMs: number): string[] {
   const inject = `inject=fsync,fdatasync:delay_enter=${delayMs * 1000}`;
-  const trace = ['-e', 'trace=write,fsync,fdatasync', '-s', '1000000'];
-  return ['strace', '-f', '--seccomp-bpf', '-q', '-y', '-o', output, ...trace, '-e', inject];
+  return ['-y', '-o', output, '-e', 'trace=write,writev,fsync,fdatasync', '-s', '1000000', '-e', inject];
 }
 
 function strace(store: string, output: string, calls: readonly string[], inject: readonly string[]): string[] {
