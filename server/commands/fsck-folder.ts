@@ -12,8 +12,8 @@ import { parseNote, type VerifierKey } from '../../ledger/core/note.ts';
 import { formatTilePath, parseTilePath, type Tile } from '../../ledger/core/tile.ts';
 import { LogError } from '../../ledger/log/errors.ts';
 import { type HeadRecord, parseHeadRecord, recordHash } from '../../ledger/log/head-record.ts';
-import type { HeadStore, IndexStore } from '../../ledger/log/ports.ts';
-import { stagingName, tileWidth } from '../../ledger/log/staging.ts';
+import type { HeadStore, IndexStore, TileStore } from '../../ledger/log/ports.ts';
+import { parseStaged, type Staged, stagingName, tileWidth } from '../../ledger/log/staging.ts';
 import type { Claim, FsckProblem } from '../../ledger/tools/fsck.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
 import { entryOf } from '../intake/deposit-store.ts';
@@ -22,7 +22,11 @@ type Report = (problem: FsckProblem) => void;
 type Rows = AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>;
 
 /** The heads of a platform, each signed by the log, numbered, on top of the one below it; as claims about the tree. */
-export async function* platformHeads(heads: HeadStore, logKey: VerifierKey, report: Report): AsyncGenerator<Claim> {
+export async function* platformHeads(
+  heads: HeadStore,
+  logKeys: readonly VerifierKey[],
+  report: Report,
+): AsyncGenerator<Claim> {
   let below: Uint8Array | undefined;
   yield* headsOf(heads, 'head', report, (bytes, number) => {
     const record = parseHeadRecord(bytes);
@@ -31,7 +35,7 @@ export async function* platformHeads(heads: HeadStore, logKey: VerifierKey, repo
     if (record.number !== number) throw new LogError('state-inconsistent', `it says number ${record.number}`);
     if (hexOf(record.previous) !== hexOf(previous))
       throw new LogError('state-inconsistent', 'it does not stand on the head below it');
-    return openCheckpoint(parseNote(record.note), [logKey]);
+    return openCheckpoint(parseNote(record.note), logKeys);
   });
 }
 
@@ -39,10 +43,10 @@ export async function* platformHeads(heads: HeadStore, logKey: VerifierKey, repo
 export function mirrorHeads(
   heads: HeadStore,
   name: string,
-  logKey: VerifierKey,
+  logKeys: readonly VerifierKey[],
   report: Report,
 ): AsyncGenerator<Claim> {
-  return headsOf(heads, name, report, (bytes) => openCheckpoint(parseNote(parseRemembered(bytes).note), [logKey]));
+  return headsOf(heads, name, report, (bytes) => openCheckpoint(parseNote(parseRemembered(bytes).note), logKeys));
 }
 
 async function* headsOf(
@@ -73,11 +77,11 @@ async function* headsOf(
 export async function* noteClaim(
   path: string,
   note: Uint8Array | undefined,
-  logKey: VerifierKey,
+  logKeys: readonly VerifierKey[],
   report: Report,
 ): AsyncGenerator<Claim> {
   if (note === undefined) return;
-  const checkpoint = await attempt(path, report, async () => openCheckpoint(parseNote(note), [logKey]));
+  const checkpoint = await attempt(path, report, async () => openCheckpoint(parseNote(note), logKeys));
   if (checkpoint !== undefined) yield { path, size: checkpoint.size, root: checkpoint.root };
 }
 
@@ -158,12 +162,31 @@ export function platformStages(heads: HeadStore): (number: number) => Promise<bo
   };
 }
 
-/** Compares deposits with entries as they come. */
+/**
+ * The latest step when a crash came between its swap and its end: the next start makes it visible, tiles first, then the places of deposits.
+ * @returns what it staged; undefined when nothing is left of it, or it cannot be read: then checkRows says so
+ */
+export async function unappliedStep(tiles: TileStore, head: HeadRecord | undefined): Promise<Staged | undefined> {
+  const staged = head?.staging === undefined ? undefined : await tiles.get(head.staging).catch(() => undefined);
+  return staged === undefined ? undefined : parseStaged(staged);
+}
+
+/** The tiles as they will be once that step is applied. */
+export function applied(tiles: TileStore, step: Staged | undefined): TileStore {
+  const staged = new Map(step?.tiles.map(({ tile, bytes }) => [formatTilePath(tile), bytes]));
+  return { ...tiles, get: async (name) => (await tiles.get(name)) ?? staged.get(name) };
+}
+
+/**
+ * Compares deposits with entries as they come.
+ * @param notedBelow entries from this index on may have no place noted yet
+ */
 export function depositCheck(
   deposits: IndexStore,
+  notedBelow: number,
 ): (first: number, entries: readonly Uint8Array[]) => Promise<FsckProblem[]> {
   return async (first, entries) => {
-    const flaws = await Promise.all(entries.map((entry, i) => flawOf(deposits, first + i, entry)));
+    const flaws = await Promise.all(entries.map((entry, i) => flawOf(deposits, first + i, entry, notedBelow)));
     return flaws.flatMap((detail, i): FsckProblem[] =>
       detail === undefined ? [] : [{ path: `entry ${first + i}`, code: 'entry', detail }],
     );
@@ -171,15 +194,20 @@ export function depositCheck(
 }
 
 /** Why an entry and what the platform remembers of its deposit do not belong together. */
-async function flawOf(deposits: IndexStore, index: number, entry: Uint8Array): Promise<string | undefined> {
+async function flawOf(
+  deposits: IndexStore,
+  index: number,
+  entry: Uint8Array,
+  notedBelow: number,
+): Promise<string | undefined> {
   try {
     const parsed = parseEntry(entry);
     if (parsed.kind !== 'deposit') return undefined;
     const [noted, deposit, record] = await Promise.all(
       ['index', 'deposit', 'record'].map((kind) => deposits.get(`${kind}/${parsed.id}`)),
     );
-    if (noted === undefined || Number(utf8Decode(noted)) !== index)
-      return `deposit ${parsed.id} is noted at another index`;
+    if (noted === undefined ? index < notedBelow : Number(utf8Decode(noted)) !== index)
+      return `deposit ${parsed.id} is not noted at this index`;
     if (deposit === undefined || record === undefined) {
       // Came back from a mirror, without its deposit: said once, when it was refilled.
       const isLost = deposit === undefined && (await deposits.get(`lost/${parsed.id}`)) !== undefined;

@@ -20,6 +20,7 @@ import { openHttpClient } from '../http/client.ts';
 import { StartError } from '../start-error.ts';
 import { type MirrorStores, openMirrorStores, openPlatformStores, type PlatformStores } from '../wiring.ts';
 import {
+  applied,
   checkRows,
   depositCheck,
   merged,
@@ -27,6 +28,7 @@ import {
   noteClaim,
   platformHeads,
   platformStages,
+  unappliedStep,
 } from './fsck-folder.ts';
 import { logKeysOf, readTrust } from './trust.ts';
 
@@ -103,19 +105,21 @@ async function openPlatform(dir: string, tell: Tell): Promise<Source> {
 }
 
 async function platformFolder(stores: PlatformStores, keys: readonly VerifierKey[], tell: Tell): Promise<Source> {
-  const [logKey] = keys;
-  if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
   const head = await stores.heads.latest();
-  const note = head === undefined ? undefined : parseHeadRecord(head.bytes).note;
+  const record = head === undefined ? undefined : parseHeadRecord(head.bytes);
+  const note = record?.note;
+  const step = await unappliedStep(stores.tiles, record);
   const size = note === undefined ? 0 : sizeOf(note);
   // The head, and not what is published: what the quorum has not cosigned yet is on the ledger all the same.
-  const fetch = fromStore(tell, stores.tiles, size, async () => (note === undefined ? undefined : utf8Encode(note)));
+  const fetch = fromStore(tell, applied(stores.tiles, step), size, async () =>
+    note === undefined ? undefined : utf8Encode(note),
+  );
   const published = await stores.ledger.get(PUBLISHED_KEY);
   const folder: Source['folder'] = (report) => {
-    const publishedClaim = noteClaim('published', published, logKey, report);
+    const publishedClaim = noteClaim('published', published, keys, report);
     return {
-      claims: merged(platformHeads(stores.heads, logKey, report), publishedClaim),
-      inspect: depositCheck(stores.deposits),
+      claims: merged(platformHeads(stores.heads, keys, report), publishedClaim),
+      inspect: depositCheck(stores.deposits, step?.oldSize ?? Number.POSITIVE_INFINITY),
       finish: async () => {
         const names = { tiles: 'tiles!ledger!', others: ['heads!ledger!', 'index!ledger!', 'index!deposits!'] };
         const mayStage = platformStages(stores.heads);
@@ -150,14 +154,12 @@ async function mirrorFolder(
   const fetch = fromStore(tell, stores.tiles(hash), size, async () =>
     note === undefined ? undefined : utf8Encode(note),
   );
-  const [logKey] = keys;
-  if (logKey === undefined) throw new Error('invariant: a log has a key');
   const pending = await stores.pending(hash).latest();
   const held = Math.max(size, pending === undefined ? 0 : parseRemembered(pending.bytes).checkpoint.size);
   const folder: Source['folder'] = (report) => ({
     claims: merged(
-      mirrorHeads(stores.heads(hash), 'mirror checkpoint', logKey, report),
-      mirrorHeads(stores.pending(hash), 'pending checkpoint', logKey, report),
+      mirrorHeads(stores.heads(hash), 'mirror checkpoint', keys, report),
+      mirrorHeads(stores.pending(hash), 'pending checkpoint', keys, report),
     ),
     finish: async () => {
       const others = [`heads!mirrored-${hash}!`, `heads!pending-${hash}!`, 'index!cosigned!'];
