@@ -34,9 +34,9 @@ const FOUND_AT: Readonly<Record<Invariant, number>> = {
 
 describe('simulation', () => {
   it('is clean for the first seeds, each a run of hundreds of operations', async () => {
-    const { seeds, steps, entries, kills, failures } = await runSeeds(1, 20);
+    const { seeds, steps, entries, kills, failures } = await runSeeds(1, 10);
     expect(failures).to.deep.equal([]);
-    expect(seeds).to.equal(20);
+    expect(seeds).to.equal(10);
     expect(steps).to.be.above(100 * seeds);
     expect(entries).to.be.above(seeds);
     expect(kills).to.be.above(seeds);

@@ -2,7 +2,15 @@
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { comparable, type Vector } from '../conformance.ts';
+import type { Report } from '../core/report.ts';
+import { verify } from '../core/verify.ts';
+import { evidenceOf, NOW_MS, rerender } from '../testing.ts';
 
 /** The program as built by `npm run build`. */
 export const PROGRAM = new URL('../../dist/probata-verify.js', import.meta.url);
@@ -30,4 +38,27 @@ export function runProgram(args: readonly string[], nodeOptions: readonly string
       resolve({ code: child.exitCode, stdout, stderr }),
     );
   });
+}
+
+const EXIT = { consistent: 0, inconsistent: 1, unverifiable: 2 };
+
+/** What the library says of a conformance vector. */
+export function byLibrary({ certificate, trust, files, certificateOnly = false }: Vector): Promise<Report> {
+  return verify({ certificate, trust, evidence: files.map(evidenceOf), certificateOnly, nowMs: NOW_MS, rerender });
+}
+
+/** Runs the built program on a conformance vector: its report is the library's, its exit code that of the verdict. */
+export async function expectSameInProgram(vector: Vector): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'probata-conformance-'));
+  const at = (name: string): string => join(folder, name);
+  await writeFile(at('certificate.pdf'), vector.certificate);
+  await writeFile(at('trust.json'), vector.trust);
+  for (const { name, bytes } of vector.files) await writeFile(at(name), bytes);
+  const only = vector.certificateOnly ? ['--certificate-only'] : [];
+  const files = vector.files.map(({ name }) => at(name));
+  const args = [at('certificate.pdf'), ...files, '--trust', at('trust.json'), '--json', ...only];
+  const { code, stdout, stderr } = await runProgram(args);
+  await rm(folder, { recursive: true });
+  expect(code, `${vector.name}: ${stderr}`).to.equal(EXIT[vector.outcome]);
+  expect(comparable(JSON.parse(stdout)), vector.name).to.deep.equal(comparable(await byLibrary(vector)));
 }
