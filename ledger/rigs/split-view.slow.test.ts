@@ -123,8 +123,7 @@ function isAccepted({ head, lines }: View, policy: Policy): boolean {
     note,
     policy.logs.map(({ key }) => key),
   );
-  const nobody: Trust['revoked'] = [];
-  const trust = { policy, revoked: nobody } as Pick<Trust, 'policy' | 'revoked'> as Trust;
+  const trust = { policy, revoked: [] as Trust['revoked'] } as Trust;
   try {
     checkQuorum(checkCosignatures({ note } as ReadProof, trust).value, trust);
     return true;

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/core/trust.ts';
 import { readConfig } from '../config.ts';
+import { Passphrase } from '../keys/encryption.ts';
 import { initConsortium } from '../roles/init.ts';
 import { rotate, settle, trustLog, watchMembers } from './member.ts';
 import { makeMemberFolder } from './new-member.ts';
@@ -106,10 +107,24 @@ describe('server/epochs propose', function () {
     const file = await rotate(court, { timestamps: true }, Date.now());
     expect(await codeOf(settle(court, join(data, 'trust.json')))).to.equal('input-malformed');
     expect(await codeOf(rotate(court, { timestamps: false }, 0))).to.equal('output-refused');
+    const both = readConfig(court, 'court').vkeys ?? [];
+    expect(both, 'known by old keys and new ones').to.have.length(4);
     await proposed({ member: [file] });
     await settle(court, join(dir, 'next/statement.json'));
     expect(readFileSync(join(court, 'keys/ed25519.pem'), 'utf8')).not.to.equal(before);
     expect(existsSync(join(court, 'next'))).to.equal(false);
+    expect(readConfig(court, 'court').vkeys, 'known by the new ones').to.have.members(both.slice(2));
+  });
+
+  it('encrypts the new keys of a member that has a passphrase, and settles only with it', async () => {
+    const court = join(data, 'court-3');
+    const file = await rotate(court, { timestamps: false }, Date.now(), new Passphrase('a secret'));
+    expect(readFileSync(join(court, 'next/keys/ed25519.pem'), 'utf8')).to.include('ENCRYPTED PRIVATE KEY');
+    await proposed({ member: [file] });
+    const statement = join(dir, 'next/statement.json');
+    expect(await codeOf(settle(court, statement))).to.equal('passphrase-missing');
+    await settle(court, statement, { PROBATA_PASSPHRASE: 'a secret' });
+    expect(readFileSync(join(court, 'keys/ed25519.pem'), 'utf8')).to.include('ENCRYPTED PRIVATE KEY');
   });
 
   it('lets a member trust a further key of its log, and watch by a bundle', async () => {
