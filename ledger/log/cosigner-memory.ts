@@ -18,13 +18,18 @@ export interface OwnTree {
   readonly reader: TileReader;
 }
 
-/** Its latest checkpoint, signed by the log; undefined when it never saw the log; an Error when it gave no usable answer. */
+/**
+ * Its latest checkpoint, signed by the log; undefined when it never saw the log; an Error when it gave no usable answer.
+ * @param own asks whether it has cosigned more than this too. Who only says so, and shows no checkpoint, gave no usable answer: nothing may
+ *   be signed on it, and a liar must not stop the log.
+ */
 export async function askMemory(
   cosigner: Cosigner,
   logKeys: readonly VerifierKey[],
+  own?: SignedHead,
 ): Promise<SignedHead | undefined | Error> {
   try {
-    const note = await cosigner.latest();
+    const note = await cosigner.latest(own);
     if (note === undefined) return undefined;
     // A note that no key of the log signed says nothing about the log: anyone could have written it.
     return { note, checkpoint: openCheckpoint(parseNote(note), logKeys) };

@@ -121,8 +121,11 @@ export interface Cosigner {
   readonly name: string;
   /** Its cosignature lines over this head's checkpoint. The caller verifies them. Rejects when it refuses or cannot be reached. */
   cosign(head: SignedHead, source: LogSource): Promise<string>;
-  /** The latest checkpoint note it cosigned for this log, or undefined when it has never seen the log. Rejects when it cannot be reached. */
-  latest(): Promise<string | undefined>;
+  /**
+   * The latest checkpoint note that it shows, with its cosignature; undefined when it shows none of this log. Rejects when it cannot be
+   * reached, and, asked with a head of ours, when it says that it has cosigned more than that and does not show it.
+   */
+  latest(own?: SignedHead): Promise<string | undefined>;
 }
 
 /** One HTTP exchange. Times in ms. Rejects on timeout, on a connection that fails, and on a body above `responseBytesMax`. */

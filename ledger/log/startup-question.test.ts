@@ -1,13 +1,16 @@
 // The question at start: an old backup never signs, whoever lies; and one silent cosigner stops nobody.
 
 import { expect } from 'chai';
+import { utf8Encode } from '../core/bytes.ts';
 import { checkForkReport } from '../core/fork-report.ts';
 import { formatVkey } from '../core/note.ts';
 import { parsePolicy } from '../core/policy.ts';
 import { MemoryDisk, memoryStores } from '../store/memory.ts';
+import { CosignerError } from '../witness/gateway.ts';
 import { ORIGIN, testSigner } from '../witness/testing.ts';
+import type { LogEvent } from './events.ts';
 import type { LogOptions } from './log.ts';
-import type { Cosigner } from './ports.ts';
+import type { Cosigner, Http } from './ports.ts';
 import { isAnswered } from './startup-question.ts';
 import { expectSound, type Session, start, until, untilPublished, World } from './testing.ts';
 
@@ -17,18 +20,19 @@ function copyOf(disk: MemoryDisk): MemoryDisk {
   return copy;
 }
 
-/** A world in which `backup` is the log's disk as of size 3, and `disk` as of size 5. */
-async function worldWithBackup(): Promise<{ world: World; disk: MemoryDisk; backup: MemoryDisk }> {
+/** A world in which `backup` is the log's disk as of size 3, `shownThen` what the courts showed then, and `disk` as of size 5. */
+async function worldWithBackup() {
   const world = new World({ courts: 4, needed: 3 });
   const disk = new MemoryDisk();
   const session = await start(world, memoryStores(disk));
   for (let i = 0; i < 3; i++) await session.append();
   await untilPublished(session, 3);
   const backup = copyOf(disk);
+  const shownThen = await Promise.all(world.cosigners().map((cosigner) => cosigner.latest()));
   for (let i = 0; i < 2; i++) await session.append();
   await untilPublished(session, 5);
   await session.log.close();
-  return { world, disk, backup };
+  return { world, disk, backup, shownThen };
 }
 
 /** Starts with a signer that counts. */
@@ -40,6 +44,16 @@ async function startCounting(world: World, disk: MemoryDisk, changes: Partial<Lo
   };
   const session = await start(world, memoryStores(disk), { signer: { key: world.signer.key, sign }, ...changes });
   return { session, signed };
+}
+
+/** A court whose monitoring prefix serves this note, or none. */
+function showing(note: string | undefined): (http: Http) => Http {
+  const answer = { status: note === undefined ? 404 : 200, headers: {}, body: utf8Encode(note ?? '') };
+  return (http) => async (request) => (request.method === 'GET' ? answer : http(request));
+}
+
+function saysAhead(event: LogEvent): boolean {
+  return event.kind === 'question-unanswered' && event.error instanceof CosignerError && event.error.code === 'ahead';
 }
 
 const kinds = ({ events }: Session) => events.map(({ kind }) => kind);
@@ -75,6 +89,40 @@ describe('start-up question', () => {
     await session.append(world.entry());
     expect(signed.count).to.be.above(0);
     await session.log.close();
+  });
+
+  it('signs nothing on an old backup when the courts show nothing of what they cosigned, or what was then', async () => {
+    const { world, backup, shownThen } = await worldWithBackup();
+    for (const notes of [shownThen, shownThen.map(() => undefined)]) {
+      const cosigners = notes.map((note, i) => world.cosigners(undefined, showing(note))[i] as Cosigner);
+      const { session, signed } = await startCounting(world, copyOf(backup), { cosigners });
+      void session.append().catch(() => undefined);
+      await until(() => session.events.filter(saysAhead).length >= cosigners.length);
+      expect(signed.count).to.equal(0);
+      await session.log.close();
+
+      const unoffered = cosigners.map((cosigner) => ({ ...cosigner, latest: () => cosigner.latest() }));
+      const control = await startCounting(world, copyOf(backup), { cosigners: unoffered });
+      await control.session.append();
+      expect(control.signed.count, 'without the offer of our head').to.be.above(0);
+      await control.session.log.close();
+    }
+  });
+
+  it('is not stopped by one court that says it has cosigned more, and does not show it', async () => {
+    const { world, disk } = await worldWithBackup();
+    const [, ...rest] = world.cosigners();
+    const headers = { 'content-type': 'text/x.tlog.size' };
+    const lie: Http = async () => ({ status: 409, headers, body: utf8Encode('999\n') });
+    const [liar] = world.cosigners(
+      undefined,
+      (http) => (request) => (request.method === 'GET' ? http(request) : lie(request)),
+    );
+    const { session } = await startCounting(world, disk, { cosigners: [liar as Cosigner, ...rest] });
+    expect(await session.append()).to.equal(5);
+    expect(session.events.some(saysAhead)).to.equal(true);
+    await session.log.close();
+    await expectSound(world, memoryStores(disk));
   });
 
   it('takes entries in but signs nothing until enough have answered, and keeps asking', async () => {

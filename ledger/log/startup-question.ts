@@ -78,7 +78,7 @@ export class StartupQuestion {
     const pause = new Wakeup();
     this.#pauses.add(pause);
     for (let failures = 1; !this.#over; failures++) {
-      const note = await askMemory(cosigner, this.#options.logKeys);
+      const note = await askMemory(cosigner, this.#options.logKeys, this.#options.own?.head);
       if (this.#over) return;
       if (!(note instanceof Error)) return this.#take(cosigner, note).catch(this.#reject);
       const { name } = cosigner;

@@ -132,14 +132,15 @@ export class World {
     });
   }
 
-  cosigners(index = memoryStores().index('cosigners')): Cosigner[] {
+  /** @param through what stands between the log and the courts */
+  cosigners(index = memoryStores().index('cosigners'), through: (http: Http) => Http = (http) => http): Cosigner[] {
     return this.courts.map(({ name, signers, http }) =>
       witnessCosigner({
         name,
         url: 'http://court/witness',
         keys: signers.map(({ key }) => key),
         logKey: this.signer.key,
-        http,
+        http: through(http),
         index,
       }),
     );

@@ -59,7 +59,7 @@ export function mirrorCosigner(options: GatewayOptions): Cosigner {
       await gateway.addCheckpoint(head, source);
       return gateway.cosignatures(await upload(head, source));
     },
-    latest: () => gateway.latest(),
+    latest: (own) => gateway.latest(own),
   };
 }
 

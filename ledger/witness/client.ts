@@ -9,6 +9,6 @@ export function witnessCosigner(options: GatewayOptions): Cosigner {
   return {
     name: options.name,
     cosign: async (head, source) => gateway.cosignatures(await gateway.addCheckpoint(head, source)),
-    latest: () => gateway.latest(),
+    latest: (own) => gateway.latest(own),
   };
 }

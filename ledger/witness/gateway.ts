@@ -7,7 +7,14 @@ import { openCheckpoint } from '../core/checkpoint.ts';
 import { openCosignatures } from '../core/cosignature.ts';
 import { LedgerError } from '../core/errors.ts';
 import { NOTE_BYTES_MAX } from '../core/limits.ts';
-import { formatSignatureLine, isSignedBy, parseNote, parseSignatureLines, type VerifierKey } from '../core/note.ts';
+import {
+  formatNote,
+  formatSignatureLine,
+  isSignedBy,
+  parseNote,
+  parseSignatureLines,
+  type VerifierKey,
+} from '../core/note.ts';
 import { type Http, type IndexStore, type LogSource, type SignedHead, StoreError } from '../log/ports.ts';
 import { formatAddCheckpoint, originHash } from './request.ts';
 
@@ -37,7 +44,8 @@ export interface GatewayOptions {
 
 /**
  * Why a cosigner gave no cosignature. `unavailable`: it answered with a status that may pass (5xx, 429). `refused`: it will not cosign this
- * (400, 403, 404, 422): an alarm. `ahead`: it has cosigned a larger tree than this head: an old backup, or a fork. `answer-bad`: what it
+ * (400, 403, 404, 422): an alarm. `ahead`: it says that it has cosigned a larger tree than
+ * this head, or another one: an old backup, or a fork. `answer-bad`: what it
  * answered is not of the protocol. A failed connection is an error of the Http port, passed on as it is.
  */
 export type CosignerCode = 'unavailable' | 'refused' | 'ahead' | 'answer-bad';
@@ -103,10 +111,34 @@ export class Gateway {
   }
 
   /**
-   * The latest checkpoint it cosigned, signed by the log and by it; undefined when it never saw the log.
-   * @throws CosignerError, or an error of the Http port
+   * The latest checkpoint that it shows, signed by the log and by it; undefined when it shows none.
+   * SPEC tlog-witness: it "SHOULD serve a recent checkpoint", and "MAY delay updating" it. So who needs to know whether it has cosigned more
+   * than `own` has this head offered to it too: only its add-checkpoint must know how far it is.
+   * @param own a head of the log; not given, what it shows is all that is asked
+   * @throws CosignerError `ahead`: it says that it has cosigned more, or another tree, and does not show it; or an error of the Http port
    */
-  async latest(): Promise<string | undefined> {
+  async latest(own?: SignedHead): Promise<string | undefined> {
+    const shown = await this.#shown();
+    const shownSize = shown?.checkpoint.size ?? 0;
+    if (own !== undefined && shownSize <= own.checkpoint.size) {
+      const claimed = await this.#offer(own);
+      if (claimed > shownSize) throw this.error('ahead', `has cosigned size ${claimed}, and does not show it`);
+    }
+    return shown?.note;
+  }
+
+  /** @returns the size of its tree that is not a beginning of ours, as it says; 0 when it says nothing of the kind */
+  async #offer({ note, checkpoint: { size } }: SignedHead): Promise<number> {
+    const answer = await this.post('add-checkpoint', formatAddCheckpoint({ oldSize: size, proof: [], note }));
+    // Who refuses to look at the head, or knows no such log, says nothing about its memory: what it shows is all that there is.
+    if (answer.status === 200 || isRefusal(answer)) return 0;
+    if (answer.status !== 409) throw this.failure(answer);
+    const claimed = this.#conflictingSize(answer);
+    // SPEC tlog-witness: a 409 with our own size means that its tree of this size has another root.
+    return claimed >= size ? claimed : 0;
+  }
+
+  async #shown(): Promise<SignedHead | undefined> {
     const { http, keys, logKey, earlierLogKeys = [], url, monitoringUrl = url } = this.#options;
     const answer = await http({
       method: 'GET',
@@ -118,11 +150,11 @@ export class Gateway {
     if (answer.status !== 200) throw this.failure(answer);
     return this.#checked(() => {
       const note = parseNote(answer.body);
-      openCheckpoint(note, [logKey, ...earlierLogKeys]);
+      const checkpoint = openCheckpoint(note, [logKey, ...earlierLogKeys]);
       if (openCosignatures(note, keys).length === 0) {
         throw new LedgerError('note-not-signed', 'no cosignature of its keys');
       }
-      return utf8Decode(answer.body);
+      return { note: formatNote(note), checkpoint };
     });
   }
 
@@ -139,9 +171,8 @@ export class Gateway {
 
   /** The error for an answer that is not the one hoped for. */
   failure(answer: HttpAnswer): CosignerError {
-    const refused = [400, 403, 404, 422].includes(answer.status);
     const reason = utf8Decode(answer.body.subarray(0, 200)) ?? '';
-    return this.error(refused ? 'refused' : 'unavailable', `answered ${answer.status} ${reason.trimEnd()}`);
+    return this.error(isRefusal(answer) ? 'refused' : 'unavailable', `answered ${answer.status} ${reason.trimEnd()}`);
   }
 
   error(code: CosignerCode, message: string, options?: ErrorOptions): CosignerError {
@@ -185,4 +216,9 @@ export class Gateway {
   #key(): string {
     return `cosigner/${this.#options.name}/size`;
   }
+}
+
+/** Whether it will not have what was sent, now or later. */
+function isRefusal({ status }: HttpAnswer): boolean {
+  return [400, 403, 404, 422].includes(status);
 }
