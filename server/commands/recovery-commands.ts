@@ -22,7 +22,7 @@ export function recoveryCommands(root: Command, { err }: Context): void {
     .argument('<dir>', 'where the member is to live; missing or empty')
     .option(
       '--ask <url...>',
-      'a court or a mirror: whom to ask what the log has signed since; a platform’s …/ledger, others’ …/witness and …/mirror',
+      'a court or a mirror: whom to ask what the log has signed since, instead of the peers of its config.json; a platform’s …/ledger, others’ …/witness and …/mirror',
       [],
     )
     .action(async (file: string, dir: string, { ask }: { ask: string[] }) => {

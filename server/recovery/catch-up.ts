@@ -30,6 +30,8 @@ export interface CatchUpOptions {
   readonly dir: string;
   readonly log: EventLog;
   readonly logs: readonly { readonly origin: string; readonly keys: readonly VerifierKey[] }[];
+  /** Whom it asks when the restore named nobody. */
+  readonly peers: readonly { readonly url: string }[];
   /** The checkpoints that the copy has accepted of a log, and those it has cosigned: of a court the same. */
   readonly accepted: (originHash: string) => HeadStore;
   readonly cosigned: (originHash: string) => HeadStore;
@@ -42,10 +44,11 @@ export interface CatchUpOptions {
  * @throws StartError `restored-fork`: the log has signed two histories, or the others do not follow from this copy. Nothing was signed.
  */
 export async function catchUp(options: CatchUpOptions): Promise<void> {
-  const { dir, log, logs, accepted, cosigned, door } = options;
+  const { dir, log, logs, peers, accepted, cosigned, door } = options;
   const restored = readRestored(dir);
   if (restored === undefined) return;
   log('warn', 'restored', { reason: `a copy of ${restored.taken}: signs nothing before it has caught up` });
+  const ask = restored.ask.length > 0 ? restored.ask : peers.map(({ url }) => url);
   const client = openHttpClient();
   try {
     for (const { origin, keys } of logs) {
@@ -55,7 +58,7 @@ export async function catchUp(options: CatchUpOptions): Promise<void> {
       const hash = originHash(origin);
       const own = await new Heads(accepted(hash)).latest();
       const signed = (await new Heads(cosigned(hash)).latest())?.checkpoint.size ?? 0;
-      const prefixes = restored.ask.map((url) => prefixOf(url, origin));
+      const prefixes = ask.map((url) => prefixOf(url, origin));
       const size = await followOthers({
         origin,
         keys,
@@ -88,10 +91,11 @@ interface Followed {
   readonly log: EventLog;
 }
 
-/** Where a log's checkpoint and tiles are: `…/ledger` is one log's, the others' prefixes hold many. */
+/** Where a log's checkpoint and tiles are: `…/ledger` is one log's, and so is a prefix with the hash; the others' prefixes hold many. */
 function prefixOf(url: string, origin: string): string {
   const prefix = url.replace(/\/+$/, '');
-  return prefix.endsWith('/ledger') ? prefix : `${prefix}/${originHash(origin)}`;
+  const hash = originHash(origin);
+  return prefix.endsWith('/ledger') || prefix.endsWith(`/${hash}`) ? prefix : `${prefix}/${hash}`;
 }
 
 /** @returns the size reached */

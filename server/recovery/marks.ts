@@ -15,7 +15,7 @@ export interface Restored {
   /** When the backup was taken and when it was restored; ISO times. */
   readonly taken: string;
   readonly restored: string;
-  /** Whom to ask what this member has signed since: prefixes of others (`…/ledger`, `…/witness`, `…/mirror`). */
+  /** Whom to ask what this member has signed since: prefixes of others (`…/ledger`, `…/witness`, `…/mirror`); none: its peers. */
   readonly ask: readonly string[];
 }
 

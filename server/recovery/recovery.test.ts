@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { CONFIG_FILE, readConfig } from '../config.ts';
 import { TestConsortium } from '../roles/testing.ts';
 import { until } from '../testing.ts';
 import { backup } from './backup.ts';
@@ -96,10 +97,21 @@ describe('recovery', function () {
     await consortium.startMember('arbitration-1');
   });
 
-  for (const name of ['court-2', 'arbitration-1']) {
-    it(`lets a restored ${name} catch up before it serves, with one of the others down`, async () => {
+  /** Makes a mirror's configuration name its peers where they listen now. */
+  function findPeers(name: string): void {
+    const config = readConfig(consortium.dir(name), 'mirror');
+    const peers = config.peers?.map((peer) => ({ ...peer, url: ledgerOf(consortium, peer.name) }));
+    writeFileSync(join(consortium.dir(name), CONFIG_FILE), JSON.stringify({ ...config, peers }));
+  }
+
+  for (const [name, whom] of [
+    ['court-2', 'those named'],
+    ['arbitration-1', 'its peers'],
+  ] as const) {
+    it(`lets a restored ${name} catch up before it serves, from ${whom}, with one of the others down`, async () => {
+      if (whom === 'its peers') findPeers(name);
       const file = await oldBackup(name);
-      const ask = othersOf(consortium, name, NAMES);
+      const ask = whom === 'its peers' ? [] : othersOf(consortium, name, NAMES);
       await restored(consortium, name, file, ask);
       await consortium.stop('court-4');
       await consortium.startMember(name);
@@ -164,6 +176,13 @@ describe('backup', () => {
     expect(running.code).to.equal('data-locked');
     expect(running.message).to.match(/kill -TERM \$\(cat .*run\/court-2.pid\)/);
     expect(await codeOf(restore({ file, dir: consortium.dir('court-1'), ask, nowMs: 0 }))).to.equal('data-exists');
-    expect(await codeOf(restore({ file, dir: place(), ask: [], nowMs: 0 }))).to.equal('input-missing');
+    const lonely = place();
+    await restore({ file, dir: lonely, ask, nowMs: 0 });
+    const config = readConfig(lonely, 'court');
+    writeFileSync(join(lonely, CONFIG_FILE), JSON.stringify({ ...config, peers: [] }));
+    rmSync(join(lonely, RESTORED_FILE));
+    await backup(lonely, `${file}-lonely`, 0);
+    const nobody = restore({ file: `${file}-lonely`, dir: place(), ask: [], nowMs: 0 });
+    expect(await codeOf(nobody)).to.equal('input-missing');
   });
 });

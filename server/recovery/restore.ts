@@ -5,7 +5,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, normalize, resolve } from 'node:path';
-import { CONFIG_FILE, readRole } from '../config.ts';
+import { CONFIG_FILE, readConfig, readRole } from '../config.ts';
 import { StartError } from '../start-error.ts';
 import { openRows } from '../wiring.ts';
 import { syncFolder, verifyBackup, writeDurably } from './backup.ts';
@@ -20,7 +20,7 @@ export interface RestoreOptions {
   readonly file: string;
   /** Where the member is to live; missing or empty. */
   readonly dir: string;
-  /** Prefixes of others, for a court or a mirror. */
+  /** Whom a court or a mirror asks what it has signed since, prefixes of others. None: its `peers`. */
   readonly ask: readonly string[];
   /** The present, ms since the epoch. */
   readonly nowMs: number;
@@ -29,7 +29,7 @@ export interface RestoreOptions {
 /**
  * Restores a member.
  * @returns its role and when the backup was taken
- * @throws StartError `data-exists`, `backup-damaged`, `input-missing` (a court or a mirror, and nobody to ask)
+ * @throws StartError `data-exists`, `backup-damaged`, `input-missing` (a court or a mirror with nobody to ask)
  */
 export async function restore({ file, dir, ask, nowMs }: RestoreOptions): Promise<{ role: string; taken: string }> {
   const place = resolve(dir);
@@ -40,15 +40,15 @@ export async function restore({ file, dir, ask, nowMs }: RestoreOptions): Promis
   await verifyBackup(file);
   const reader = await BackupReader.open(createReadStream(file));
   const { role, taken } = reader.head;
-  if (role !== 'platform' && ask.length === 0)
-    throw new StartError('input-missing', `a ${role} must ask others what it has signed since: name them with --ask`);
   const stage = join(dirname(place), `.${basename(place)}.restoring`);
   await rm(stage, { recursive: true, force: true });
   await mkdir(stage, { recursive: true, mode: 0o700 });
   await unpack(reader, stage);
+  if (readRole(stage) !== role) throw new StartError('backup-damaged', `${CONFIG_FILE} in it is not that of a ${role}`);
+  if (role !== 'platform' && ask.length === 0 && (readConfig(stage, role).peers ?? []).length === 0)
+    throw new StartError('input-missing', `a ${role} must ask others what it has signed since: name them with --ask`);
   const restored: Restored = { v: 1, taken, restored: new Date(nowMs).toISOString(), ask };
   await writeDurably(join(stage, RESTORED_FILE), chunksOf(`${JSON.stringify(restored, undefined, 2)}\n`));
-  if (readRole(stage) !== role) throw new StartError('backup-damaged', `${CONFIG_FILE} in it is not that of a ${role}`);
   await syncFolder(stage);
   // A crash before here leaves a folder with another name that the next restore removes; after it, the whole member.
   await rename(stage, place);

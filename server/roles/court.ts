@@ -43,9 +43,10 @@ export const openCourt: OpenRole = async (dir, context) => {
   const open = once(() => Witness.open({ logs, signers, heads, cosigned, clock, onEvent }));
   const keys = signers.map(({ key }) => key);
   const door = (logKey: VerifierKey) => courtDoor(open, keys, logKey);
-  await closingOnError(stores, catchUp({ dir, log, logs, accepted: heads, cosigned: heads, door }));
+  const peers = peersOf(dir, config);
+  await closingOnError(stores, catchUp({ dir, log, logs, peers, accepted: heads, cosigned: heads, door }));
   const witness = await open();
-  monitor = openMonitor(shownBy(witness, logs), peersOf(dir, config), client.http, log, alarm);
+  monitor = openMonitor(shownBy(witness, logs), peers, client.http, log, alarm);
   const serial = await openSerials(stores.serials);
   const tsa = new Tsa({ sign, path, clock, serial });
   return serve(courtApp({ witness, tsa, log, metrics, fatal: context.fatal }), config, stores, monitor, client);

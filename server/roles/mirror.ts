@@ -37,12 +37,13 @@ export const openMirror: OpenRole = async (dir, context) => {
   const open = once(() => Mirror.open(options));
   const keys = signers.map(({ key }) => key);
   const door = (logKey: VerifierKey) => mirrorDoor(open, keys, logKey);
-  await closingOnError(stores, catchUp({ dir, log, logs, accepted: pending, cosigned: heads, door }));
+  const peers = peersOf(dir, config);
+  await closingOnError(stores, catchUp({ dir, log, logs, peers, accepted: pending, cosigned: heads, door }));
   const mirror = await open();
   const watched = shownBy(mirror, logs).map((each) => ({
     ...each,
     tiles: heldTiles((tile) => mirror.readTile(originHash(each.origin), tile)),
   }));
-  monitor = openMonitor(watched, peersOf(dir, config), client.http, log, alarm);
+  monitor = openMonitor(watched, peers, client.http, log, alarm);
   return serve(mirrorApp({ mirror, log, metrics, fatal: context.fatal }), config, stores, monitor, client);
 };
