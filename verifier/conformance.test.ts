@@ -20,7 +20,7 @@ describe('verifier conformance', function () {
     }
   });
 
-  it('gives the same report in the program, and the exit code of the verdict, for every third vector', async () => {
-    for (const vector of vectors.filter((_, i) => i % 3 === 0)) await expectSameInProgram(vector);
+  it('gives the same report in the program, and the exit code of the verdict, for every sixth vector', async () => {
+    for (const vector of vectors.filter((_, i) => i % 6 === 0)) await expectSameInProgram(vector);
   });
 });

@@ -2,9 +2,22 @@
 
 import { expect } from 'chai';
 import { memoryStores } from '../store/memory.ts';
-import { crashAndRecover, expectSound, faultsFrom, recoveryEffects, start, untilPublished, World } from './testing.ts';
+import {
+  crashAndRecover,
+  expectSound,
+  faultsFrom,
+  lifeEffects,
+  recoveryEffects,
+  start,
+  untilPublished,
+  World,
+} from './testing.ts';
 
 describe('log, at length', () => {
+  it('survives every single effect that fails, or happens and its answer is lost', async () => {
+    for (const fault of faultsFrom(0, await lifeEffects())) await crashAndRecover([fault]);
+  });
+
   it('survives every failure in a commit followed by every failure in the next start', async () => {
     const early = await recoveryEffects();
     let pairs = 0;

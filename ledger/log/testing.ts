@@ -348,6 +348,14 @@ export function faultsFrom(from: number, to: number): Fault[] {
   return Array.from({ length: 2 * (to - from) }, (_, i) => ({ at: from + Math.floor(i / 2), happened: i % 2 === 1 }));
 }
 
+/** How many effects a life has, from its start to its end. */
+export async function lifeEffects(): Promise<number> {
+  const { world, disk } = await prepared();
+  const faults = new FaultPlan();
+  await liveOnce(world, memoryStores(disk, faults), faults);
+  return faults.count;
+}
+
 /** How many effects a start has before it can take an entry in. */
 export async function recoveryEffects(): Promise<number> {
   const { world, disk } = await prepared();

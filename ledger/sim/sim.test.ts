@@ -22,14 +22,14 @@ const SEEDS_MORE = 24;
 
 /** For each planted bug a seed that finds it, as the product is now; a change of its effects shifts what each seed does. */
 const FOUND_AT: Readonly<Record<Invariant, number>> = {
-  'append-only': 9,
-  'one root per size': 2,
+  'append-only': 4,
+  'one root per size': 3,
   'acknowledged in tree': 1,
-  'cosigned <= stored': 2,
-  'no decreasing time': 2,
+  'cosigned <= stored': 3,
+  'no decreasing time': 1,
   'receipts honoured': 1,
   'mirror root = log root': 2,
-  'restart idempotent': 6,
+  'restart idempotent': 21,
 };
 
 describe('simulation', () => {
