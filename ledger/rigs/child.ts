@@ -22,7 +22,16 @@ export interface Ended extends Said {
   readonly stderr: string;
 }
 
-/** No life takes as long, however busy the machine. */
+/** A life that neither went on nor ended. */
+export class HungError extends Error {}
+
+/** What a rig says of a life that hung: harm, like any other. Anything else that went wrong is thrown on. */
+export function hangAsHarm(error: unknown): string {
+  if (error instanceof HungError) return error.message;
+  throw error;
+}
+
+/** No life is silent for as long, however busy the machine, however slow its disk. */
 const PATIENCE_MS = 180_000;
 
 let program: Promise<string> | undefined;
@@ -54,9 +63,11 @@ async function make(): Promise<string> {
 }
 
 /**
+ * Runs one life to its end.
  * One thread for all files of a life, so that the same life makes the same system calls in the same order.
  * @param wrapper command line of a program that runs the life as its child
  * @param onLine hears each line as it is said, and may kill
+ * @throws HungError when it comes to no end
  */
 export async function runLife(
   orders: Orders,
@@ -81,13 +92,14 @@ export async function runLife(
   }, PATIENCE_MS);
   const said: Said = { acknowledged: [], published: 0, ready: false };
   for await (const line of createInterface({ input: child.stdout })) {
+    patience.refresh();
     note(said, line);
     onLine(line, child);
   }
   const end = await ended;
   clearTimeout(patience);
   if (hung)
-    throw new Error(
+    throw new HungError(
       `a life neither went on nor ended: ${JSON.stringify(orders)} under ${wrapper.slice(0, 10).join(' ')}`,
     );
   return { ...said, ...end, stderr };

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { defineRig, type Tally } from '../../fixtures/rig.ts';
 import { rounds } from '../../fixtures/slow.ts';
-import { runLife } from './child.ts';
+import { hangAsHarm, runLife } from './child.ts';
 import type { Orders } from './life.ts';
 import { MEMBERS } from './members.ts';
 import { randomFrom } from './races.ts';
@@ -41,11 +41,14 @@ async function strikeTwice(
           const life = await runLife({ dir, ...orders }, striking(join(dir, member), output, point));
           return wasStruck(output, life.signal) ? life : undefined;
         };
-        const one = await strike(first, first.shape.orders);
-        const two = one && (await strike(second, then));
-        if (one === undefined || two === undefined) return;
+        const twice = async (): Promise<string | undefined> => {
+          const one = await strike(first, first.shape.orders);
+          const two = one && (await strike(second, then));
+          return one && two ? harmDone(dir, [before, one, two], then.without) : 'not struck';
+        };
+        const harm = await twice().catch(hangAsHarm);
+        if (harm === 'not struck') return;
         n += 1;
-        const harm = await harmDone(dir, [before, one, two], then.without);
         if (harm !== undefined) failures.push(`${describe(first)}, then ${describe(second)}: ${harm}`);
       }),
     );

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { Tally } from '../../fixtures/rig.ts';
-import { runLife } from './child.ts';
+import { hangAsHarm, runLife } from './child.ts';
 import type { Member } from './members.ts';
 import { type Ground, type Shape, twoAtATime } from './shapes.ts';
 import { harmDone } from './sound.ts';
@@ -39,10 +39,13 @@ export async function strikeAll(ground: Ground, strikes: readonly Strike[]): Pro
   await twoAtATime(strikes, ({ shape, member, point }) =>
     ground.on(shape, async (dir, before) => {
       const output = join(dir, 'trace');
-      const life = await runLife({ dir, ...shape.orders }, striking(join(dir, member), output, point));
-      if (!wasStruck(output, life.signal)) return;
+      const once = async (): Promise<string | undefined> => {
+        const life = await runLife({ dir, ...shape.orders }, striking(join(dir, member), output, point));
+        return wasStruck(output, life.signal) ? harmDone(dir, [before, life], shape.orders.without) : 'not struck';
+      };
+      const harm = await once().catch(hangAsHarm);
+      if (harm === 'not struck') return;
       n += 1;
-      const harm = await harmDone(dir, [before, life], shape.orders.without);
       const { call, when, fault } = point;
       if (harm !== undefined) failures.push(`${shape.name}, ${member}: ${call} ${when} ${fault}: ${harm}`);
     }),
