@@ -192,7 +192,8 @@ function operatorCommands(root: Command, context: Context): void {
     .argument('<url-or-dir>', 'http://127.0.0.1:8600/ledger, a mirror’s prefix, or the folder of a platform or mirror')
     .option('--trust <file>', 'trust bundle that names the log’s key; a folder’s own by default')
     .option('--opaque', 'a log that others wrote: say nothing about what its entries hold')
-    .action(async (target: string, options: { trust?: string; opaque?: boolean }) => {
+    .option('--no-evidence', 'of a platform’s folder, leave out the evidence and the certificates, which may be large')
+    .action(async (target: string, options: { trust?: string; opaque?: boolean; evidence: boolean }) => {
       const { runFsck } = await import('./commands/fsck.ts');
       context.exit(await runFsck(target, options, context));
     });

@@ -1,8 +1,8 @@
 /**
- * T12, folders: what only the store of a stopped platform or mirror shows. Every kind of row is damaged, removed, replaced or added, one at a
- * time in a copy of the folder; fsck must name it. Before that it must find nothing in either folder.
+ * T12, folders: what only the store of a stopped platform or mirror shows. Every kind of row is damaged, removed, replaced or added, and every
+ * file of evidence or certificate damaged, cut short or removed, one at a time in a copy of the folder; fsck must name it. Before that it must find nothing in either folder.
  */
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Level } from 'level';
@@ -141,16 +141,52 @@ function platformDefects(rows: Rows): Defect[] {
   ];
 }
 
+/** A deposit with bytes, and its certificate. */
+async function depositFiles(consortium: TestConsortium): Promise<void> {
+  const body = new FormData();
+  body.append('declaration', '{}');
+  for (const text of ['the first file', 'the second']) body.append('file', new Blob([text]), text);
+  const answer = await consortium.fetch('/api/v1/deposits', { method: 'POST', body });
+  const { id } = (await answer.json()) as { id: string };
+  await until(async () => (await consortium.fetch(`/api/v1/deposits/${id}/certificate`)).status === 200);
+}
+
+/** The files beside the store, whose digests stand in it. */
+function blobDefects(dir: string): Defect[] {
+  const member = 'platform';
+  const blobs = join(STORE_FOLDER, 'blobs');
+  const files = readdirSync(join(dir, blobs), { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+  return files.flatMap(({ name }) => {
+    const path = join(blobs, name.slice(0, 2), name.slice(2, 4), name);
+    const bytes = readFileSync(join(dir, path));
+    const put = (what: string, changed: Uint8Array): Defect => ({
+      name: `${what} of ${path}`,
+      member,
+      plant: async (copy) => writeFileSync(join(copy, path), changed),
+    });
+    return [
+      put(
+        'one bit',
+        bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 4 : byte)),
+      ),
+      put('the end', bytes.subarray(0, -1)),
+      { name: `no ${path}`, member, plant: async (copy) => rmSync(join(copy, path)) },
+    ];
+  });
+}
+
 /** The folders of a stopped platform and a stopped mirror. */
 async function folders(): Promise<{ consortium: TestConsortium; defects: Defect[] }> {
   const consortium = await TestConsortium.start();
-  await grow(consortium, ENTRIES - 44);
+  await depositFiles(consortium);
+  await grow(consortium, ENTRIES - 45);
   await grow(consortium, 44);
   for (const name of MEMBERS) await until(async () => (await shownBy(consortium, name))?.size === ENTRIES);
   for (const name of MEMBERS) await consortium.stop(name);
   const defects: Defect[] = [];
   for (const name of MEMBERS) defects.push(...defectsOf(name, await rowsOf(consortium.dir(name))));
-  defects.push(...platformDefects(await rowsOf(consortium.dir('platform'))));
+  const platform = consortium.dir('platform');
+  defects.push(...platformDefects(await rowsOf(platform)), ...blobDefects(platform));
   return { consortium, defects };
 }
 
@@ -179,7 +215,7 @@ const everything: Check = async (dir) => {
   const lines: string[] = [];
   const terminal = { env: {}, out: (line: string) => void lines.push(line), err: () => undefined };
   // A store whose newest head cannot be read cannot be opened: the command says so and fails.
-  const code = await runFsck(dir, {}, terminal).catch((error) => error.code);
+  const code = await runFsck(dir, { evidence: true }, terminal).catch((error) => error.code);
   return code === 'corrupt' || code === 'state-inconsistent'
     ? 1
     : Number(/ (\d+) problems$/.exec(lines.at(-1) ?? '')?.[1]);
@@ -198,8 +234,8 @@ const tilesAlone: Check = async (dir) => {
 
 defineRig({
   id: 'T12',
-  name: 'fsck of folders: damaged, missing, replaced and extra rows of a platform and a mirror',
+  name: 'fsck of folders: damaged, missing, replaced and extra rows and files of a platform and a mirror',
   run: () => playAll(everything),
-  without: 'looking at heads, deposits and rows that the tree does not need',
+  without: 'looking at heads, deposits, evidence and rows that the tree does not need',
   control: () => playAll(tilesAlone),
 });

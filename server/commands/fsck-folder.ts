@@ -12,11 +12,12 @@ import { parseNote, type VerifierKey } from '../../ledger/core/note.ts';
 import { formatTilePath, parseTilePath, type Tile } from '../../ledger/core/tile.ts';
 import { LogError } from '../../ledger/log/errors.ts';
 import { type HeadRecord, parseHeadRecord, recordHash } from '../../ledger/log/head-record.ts';
-import type { HeadStore, IndexStore, TileStore } from '../../ledger/log/ports.ts';
+import type { BlobStore, HeadStore, IndexStore, TileStore } from '../../ledger/log/ports.ts';
 import { parseStaged, type Staged, stagingName, tileWidth } from '../../ledger/log/staging.ts';
 import type { Claim, FsckProblem } from '../../ledger/tools/fsck.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
-import { entryOf } from '../intake/deposit-store.ts';
+import { type Deposit, DepositStore, entryOf } from '../intake/deposit-store.ts';
+import { evidenceFlaws } from './fsck-evidence.ts';
 
 type Report = (problem: FsckProblem) => void;
 type Rows = AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>;
@@ -180,47 +181,50 @@ export function applied(tiles: TileStore, step: Staged | undefined): TileStore {
 /**
  * Compares deposits with entries as they come.
  * @param notedBelow entries from this index on may have no place noted yet
+ * @param blobs where their evidence and certificates are; not given, those are not read
  */
 export function depositCheck(
   deposits: IndexStore,
   notedBelow: number,
+  blobs?: BlobStore,
 ): (first: number, entries: readonly Uint8Array[]) => Promise<FsckProblem[]> {
   return async (first, entries) => {
-    const flaws = await Promise.all(entries.map((entry, i) => flawOf(deposits, first + i, entry, notedBelow)));
-    return flaws.flatMap((detail, i): FsckProblem[] =>
-      detail === undefined ? [] : [{ path: `entry ${first + i}`, code: 'entry', detail }],
+    const flaws = await Promise.all(entries.map((entry, i) => flawsOf(deposits, first + i, entry, notedBelow, blobs)));
+    return flaws.flatMap((details, i) =>
+      details.map((detail): FsckProblem => ({ path: `entry ${first + i}`, code: 'entry', detail })),
     );
   };
 }
 
-/** Why an entry and what the platform remembers of its deposit do not belong together. */
-async function flawOf(
+/** Why an entry and what the platform holds of its deposit do not belong together. */
+async function flawsOf(
   deposits: IndexStore,
   index: number,
   entry: Uint8Array,
   notedBelow: number,
-): Promise<string | undefined> {
+  blobs: BlobStore | undefined,
+): Promise<string[]> {
   try {
     const parsed = parseEntry(entry);
-    if (parsed.kind !== 'deposit') return undefined;
+    if (parsed.kind !== 'deposit') return [];
     const [noted, deposit, record] = await Promise.all(
       ['index', 'deposit', 'record'].map((kind) => deposits.get(`${kind}/${parsed.id}`)),
     );
     if (noted === undefined ? index < notedBelow : Number(utf8Decode(noted)) !== index)
-      return `deposit ${parsed.id} is not noted at this index`;
+      return [`deposit ${parsed.id} is not noted at this index`];
     if (deposit === undefined || record === undefined) {
       // Came back from a mirror, without its deposit: said once, when it was refilled.
       const isLost = deposit === undefined && (await deposits.get(`lost/${parsed.id}`)) !== undefined;
-      return isLost ? undefined : `deposit ${parsed.id} or its record is missing`;
+      return isLost ? [] : [`deposit ${parsed.id} or its record is missing`];
     }
-    if (!equal(entryOf(JSON.parse(utf8Decode(deposit) ?? '')), entry))
-      return `deposit ${parsed.id} says something else`;
+    const known = JSON.parse(utf8Decode(deposit) ?? '') as Deposit;
+    if (!equal(entryOf(known), entry)) return [`deposit ${parsed.id} says something else`];
     if (hexEncode(commitmentOf(parseRecord(record))) !== parsed.commitment)
-      return `the record of ${parsed.id} has another commitment`;
-    return undefined;
+      return [`the record of ${parsed.id} has another commitment`];
+    return blobs === undefined ? [] : await evidenceFlaws(known, record, new DepositStore(deposits), blobs);
   } catch (error) {
     // An entry that is none of ours is entry-order.ts's to report.
-    return error instanceof LedgerError ? undefined : `its deposit cannot be read: ${String(error)}`;
+    return error instanceof LedgerError ? [] : [`its deposit cannot be read: ${String(error)}`];
   }
 }
 

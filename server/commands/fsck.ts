@@ -17,13 +17,13 @@ import { logKeysOf, readTrust } from './trust.ts';
  * Checks one ledger.
  * @param target URL of a ledger (`…/ledger`, `…/mirror/<origin hash>`) or a platform's or mirror's folder
  * @param options `trust`: trust bundle that names the log's key; a folder's own when not given. `opaque`: the entries are somebody
- *   else's, and nothing is said about what they hold
+ *   else's, and nothing is said about what they hold. `evidence`: whether to read the files and certificates of a platform's folder too
  * @returns the exit code
  * @throws StartError
  */
 export async function runFsck(
   target: string,
-  options: { trust?: string; opaque?: boolean },
+  options: { trust?: string; opaque?: boolean; evidence: boolean },
   terminal: Terminal,
 ): Promise<number> {
   const trusted = options.trust === undefined ? undefined : logKeysOf(readTrust(options.trust));
@@ -34,7 +34,7 @@ export async function runFsck(
       throw new StartError('input-missing', 'name the trust bundle that has the log’s key with --trust');
     const logKey = await keyOf(source.fetch, keys);
     const found: FsckProblem[] = [];
-    const folder = source.folder?.((problem) => void found.push(problem));
+    const folder = source.folder?.((problem) => void found.push(problem), options.evidence);
     const inOrder = options.opaque === true ? undefined : entryOrder();
     const inspect = async (first: number, entries: readonly Uint8Array[]): Promise<FsckProblem[]> => [
       ...(inOrder?.(first, entries) ?? []),

@@ -43,8 +43,8 @@ export interface Source {
   /** Bytes under a path of tlog-tiles; undefined when there are none. */
   readonly fetch: Fetch;
   readonly keys?: readonly VerifierKey[];
-  /** Of a folder at rest: what else can be looked at. */
-  readonly folder?: (report: (problem: FsckProblem) => void) => FolderCheck;
+  /** Of a folder at rest: what else can be looked at. @param evidence whether to read evidence and certificates too */
+  readonly folder?: (report: (problem: FsckProblem) => void, evidence: boolean) => FolderCheck;
   close(): Promise<void>;
 }
 
@@ -115,11 +115,15 @@ async function platformFolder(stores: PlatformStores, keys: readonly VerifierKey
     note === undefined ? undefined : utf8Encode(note),
   );
   const published = await stores.ledger.get(PUBLISHED_KEY);
-  const folder: Source['folder'] = (report) => {
+  const folder: Source['folder'] = (report, evidence) => {
     const publishedClaim = noteClaim('published', published, keys, report);
     return {
       claims: merged(platformHeads(stores.heads, keys, report), publishedClaim),
-      inspect: depositCheck(stores.deposits, step?.oldSize ?? Number.POSITIVE_INFINITY),
+      inspect: depositCheck(
+        stores.deposits,
+        step?.oldSize ?? Number.POSITIVE_INFINITY,
+        evidence ? stores.blobs : undefined,
+      ),
       finish: async () => {
         const names = { tiles: 'tiles!ledger!', others: ['heads!ledger!', 'index!ledger!', 'index!deposits!'] };
         const mayStage = platformStages(stores.heads);

@@ -9,9 +9,10 @@ export function recoveryCommands(root: Command, { err }: Context): void {
     .description('write a stopped member’s folder to one file, keys and store included, and check the file')
     .argument('<dir>', 'the folder of a platform, court or mirror')
     .requiredOption('--out <file>', 'the backup; must not exist')
-    .action(async (dir: string, { out }: { out: string }) => {
+    .option('--no-evidence', 'leave out a platform’s evidence and certificates (store/blobs): copy them while it runs')
+    .action(async (dir: string, options: { out: string; evidence: boolean }) => {
       const { backup } = await import('../recovery/backup.ts');
-      const { role, files, rows, bytes, sha256 } = await backup(dir, out, Date.now());
+      const { role, files, rows, bytes, sha256 } = await backup({ dir, ...options, nowMs: Date.now() });
       err(`backed up a ${role}: ${files} files, ${rows} rows, ${bytes} bytes`);
       err(`sha256 ${sha256}`);
     });

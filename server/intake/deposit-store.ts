@@ -194,6 +194,16 @@ export class DepositStore {
     return parse<StoredCertificate>(await this.#index.get(certificateKey(id, file)));
   }
 
+  /** All certificates of a deposit: the whole one first. */
+  async certificates(id: string): Promise<StoredCertificate[]> {
+    const found: StoredCertificate[] = [];
+    const prefix = certificateKey(id, undefined);
+    // An id is as long as any other: no other one begins with it.
+    for await (const [, value] of this.#index.scan({ gte: prefix, lt: `${prefix}${END}` }))
+      found.push(parse<StoredCertificate>(value) as StoredCertificate);
+    return found;
+  }
+
   /** Notes a certificate whose blob is stored. That of the whole deposit is what makes it `certified`. */
   async certified(id: string, file: number | undefined, certificate: StoredCertificate): Promise<void> {
     const writes: Write[] = [

@@ -14,7 +14,19 @@ import { BackupReader, type Item, writeBackup } from './backup-stream.ts';
 import { RESTORED_FILE } from './marks.ts';
 
 /** What is not copied as files: the store's rows are copied one by one, and what was never finished is nobody's. */
-const LEFT_OUT = [join(STORE_FOLDER, 'level'), join(STORE_FOLDER, 'in-use'), join(STORE_FOLDER, 'blobs', 'unfinished')];
+const BLOBS = join(STORE_FOLDER, 'blobs');
+const LEFT_OUT = [join(STORE_FOLDER, 'level'), join(STORE_FOLDER, 'in-use'), join(BLOBS, 'unfinished')];
+
+export interface BackupOptions {
+  /** The member's folder. */
+  readonly dir: string;
+  /** The backup; must not exist. */
+  readonly out: string;
+  /** Whether a platform's evidence and certificates are copied too. Their files never change, so they can be copied while it runs. */
+  readonly evidence: boolean;
+  /** The present, ms since the epoch. */
+  readonly nowMs: number;
+}
 
 export interface BackupSummary {
   readonly role: string;
@@ -27,12 +39,9 @@ export interface BackupSummary {
 
 /**
  * Writes the backup of a member.
- * @param dir the member's folder
- * @param out the file; must not exist
- * @param nowMs the present, ms since the epoch
  * @throws StartError `data-exists`, `data-incomplete` (restored, not caught up), `data-locked` (it runs), `backup-damaged`, `config-*`
  */
-export async function backup(dir: string, out: string, nowMs: number): Promise<BackupSummary> {
+export async function backup({ dir, out, evidence, nowMs }: BackupOptions): Promise<BackupSummary> {
   const role = readRole(dir);
   if (existsSync(join(dir, RESTORED_FILE)))
     throw new StartError(
@@ -51,7 +60,10 @@ export async function backup(dir: string, out: string, nowMs: number): Promise<B
   await rm(unfinished, { force: true });
   try {
     const head = { role, name: basename(resolve(dir)), taken: new Date(nowMs).toISOString() };
-    await writeDurably(unfinished, writeBackup(head, itemsOf(dir, rows.rows())));
+    await writeDurably(
+      unfinished,
+      writeBackup(head, itemsOf(dir, evidence ? LEFT_OUT : [...LEFT_OUT, BLOBS], rows.rows())),
+    );
   } finally {
     await rows.close();
   }
@@ -80,10 +92,11 @@ export async function verifyBackup(path: string): Promise<Omit<BackupSummary, 'r
 
 async function* itemsOf(
   dir: string,
+  leftOut: readonly string[],
   rows: AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>,
 ): AsyncGenerator<Item> {
   // The configuration first: a backup without it is none.
-  const paths = await filesOf(dir);
+  const paths = await filesOf(dir, leftOut);
   for (const path of [CONFIG_FILE, ...paths.filter((each) => each !== CONFIG_FILE)]) {
     const { mode, size } = await stat(join(dir, path));
     yield { head: { kind: 'file', path, mode: mode & 0o777, bytes: size }, chunks: createReadStream(join(dir, path)) };
@@ -98,13 +111,13 @@ async function* itemsOf(
   }
 }
 
-/** Paths of all files below a member's folder, with forward slashes, sorted. */
-async function filesOf(dir: string): Promise<string[]> {
+/** Paths of all files below a member's folder but some, with forward slashes, sorted. */
+async function filesOf(dir: string, leftOut: readonly string[]): Promise<string[]> {
   const found = await readdir(dir, { recursive: true, withFileTypes: true });
   return found
     .filter((entry) => entry.isFile())
     .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
-    .filter((path) => !LEFT_OUT.some((left) => path === left || path.startsWith(`${left}/`)))
+    .filter((path) => !leftOut.some((left) => path === left || path.startsWith(`${left}/`)))
     .sort();
 }
 

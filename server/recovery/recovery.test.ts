@@ -171,8 +171,11 @@ describe('backup', () => {
   });
 
   it('never overwrites, says how to stop a member that runs, and asks a court for others to ask', async () => {
-    expect(await codeOf(backup(consortium.dir('court-1'), file, Date.now()))).to.equal('data-exists');
-    const running = await backup(consortium.dir('court-2'), `${file}-2`, Date.now()).catch((error) => error);
+    const again = { dir: consortium.dir('court-1'), out: file, evidence: true, nowMs: 0 };
+    expect(await codeOf(backup(again))).to.equal('data-exists');
+    const running = await backup({ ...again, dir: consortium.dir('court-2'), out: `${file}-2` }).catch(
+      (error) => error,
+    );
     expect(running.code).to.equal('data-locked');
     expect(running.message).to.match(/kill -TERM \$\(cat .*run\/court-2.pid\)/);
     expect(await codeOf(restore({ file, dir: consortium.dir('court-1'), ask, nowMs: 0 }))).to.equal('data-exists');
@@ -181,7 +184,7 @@ describe('backup', () => {
     const config = readConfig(lonely, 'court');
     writeFileSync(join(lonely, CONFIG_FILE), JSON.stringify({ ...config, peers: [] }));
     rmSync(join(lonely, RESTORED_FILE));
-    await backup(lonely, `${file}-lonely`, 0);
+    await backup({ ...again, dir: lonely, out: `${file}-lonely` });
     const nobody = restore({ file: `${file}-lonely`, dir: place(), ask: [], nowMs: 0 });
     expect(await codeOf(nobody)).to.equal('input-missing');
   });

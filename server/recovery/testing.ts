@@ -67,7 +67,7 @@ export function othersOf(consortium: TestConsortium, name: string, names: readon
 /** A stopped member's backup, in a folder of its own. */
 export async function backedUp(consortium: TestConsortium, name: string): Promise<string> {
   const file = join(mkdtempSync(join(tmpdir(), 'probata-backup-')), 'backup');
-  await backup(consortium.dir(name), file, Date.now());
+  await backup({ dir: consortium.dir(name), out: file, evidence: true, nowMs: Date.now() });
   return file;
 }
 
