@@ -55,7 +55,7 @@ export interface FolderCheck {
   readonly finish: () => Promise<void>;
 }
 
-/** A line for the operator about what could not be read. */
+/** A line for the operator about what could not be read, or was read elsewhere. */
 type Tell = (line: string) => void;
 
 /**
@@ -99,7 +99,7 @@ function overHttp(prefix: string): Source {
 async function openPlatform(dir: string, tell: Tell): Promise<Source> {
   const { listen } = readConfig(dir, 'platform');
   const keys = logKeysOf(readTrust(join(dir, TRUST_FILE)));
-  const stores = await openedOr(() => openPlatformStores(dir, failed));
+  const stores = await openedOr(dir, () => openPlatformStores(dir, failed), tell);
   if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/ledger`), keys };
   return closedOnError(stores, platformFolder(stores, keys, tell));
 }
@@ -140,7 +140,7 @@ async function openMirror(dir: string, tell: Tell): Promise<Source> {
   if (log === undefined) throw new Error('invariant: a mirror has a log');
   const keys = log.vkeys.map(parseVkey);
   const hash = originHash(log.origin);
-  const stores = await openedOr(() => openMirrorStores(dir, failed));
+  const stores = await openedOr(dir, () => openMirrorStores(dir, failed), tell);
   if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/mirror/${hash}`), keys };
   return closedOnError(stores, mirrorFolder(stores, hash, keys, tell));
 }
@@ -182,12 +182,13 @@ async function closedOnError(stores: { close(): Promise<void> }, opening: Promis
 }
 
 /** Undefined when the folder's own process has the store open. */
-async function openedOr<T>(open: () => Promise<T>): Promise<T | undefined> {
+async function openedOr<T>(dir: string, open: () => Promise<T>, tell: Tell): Promise<T | undefined> {
   try {
     return await open();
   } catch (error) {
-    if (error instanceof StartError && error.code === 'data-locked') return undefined;
-    throw error;
+    if (!(error instanceof StartError && error.code === 'data-locked')) throw error;
+    tell(`${dir} is in use: what it serves is read over HTTP; its folder can be looked at when it is stopped`);
+    return undefined;
   }
 }
 
