@@ -1,12 +1,14 @@
 /**
  * `probata check-receipts`: holds receipts against the ledger, and writes a report for each promise that is shown to be broken.
- * Nothing is asked of the platform but its public checkpoint and tiles, and any mirror's will do.
+ * Nothing is asked of the platform but its public checkpoint and tiles, and any mirror's will do. Courts and mirrors that are named are asked to
+ * cosign again when nothing has been cosigned since a deadline.
  * Exit 0 all are honoured or not yet due, 1 at least one is proven broken, 2 something could not be decided, 64 usage.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { utf8Decode } from '../../ledger/core/bytes.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
+import type { Http } from '../../ledger/log/ports.ts';
 import { collectNote } from '../../ledger/monitor/collect.ts';
 import { tilesOf } from '../../ledger/monitor/peer.ts';
 import { ReceiptMonitor, type ReceiptState } from '../../ledger/monitor/receipts.ts';
@@ -14,6 +16,7 @@ import type { Trust } from '../../verifier/core/trust.ts';
 import { openHttpClient } from '../http/client.ts';
 import { StartError } from '../start-error.ts';
 import type { Terminal } from './context.ts';
+import { cosignAgain } from './cosign-again.ts';
 import { readTrust } from './trust.ts';
 
 const EXIT_BROKEN = 1;
@@ -30,7 +33,7 @@ export async function checkReceipts(
   terminal: Terminal,
 ): Promise<number> {
   let trust: Trust;
-  let texts: { path: string; text: string }[];
+  let texts: Receipt[];
   try {
     trust = readTrust(options.trust);
     texts = receipts.map((path) => ({ path, text: readReceipt(path) }));
@@ -39,22 +42,65 @@ export async function checkReceipts(
     terminal.err(`probata: ${error.message}`);
     return EXIT_USAGE;
   }
-  const urls = options.url.map((url) => url.replace(/\/+$/, ''));
   const client = openHttpClient();
   try {
-    const { note, failures } = await collectNote(urls, trust.policy, client.http);
-    for (const failure of failures) terminal.err(`probata: ${failure.message}`);
-    if (note === undefined) {
+    const urls = options.url.map((url) => url.replace(/\/+$/, ''));
+    const found = await decide(texts, { urls, trust, http: client.http, terminal });
+    if (found === undefined) {
       terminal.err('probata: none of the sources, and not all together, shows a checkpoint that the policy accepts');
       return EXIT_UNDECIDED;
     }
-    const monitors = urls.map((url) => new ReceiptMonitor(note, trust, tilesOf(url, client.http)));
-    const codes = [];
-    for (const { path, text } of texts) codes.push(tell(path, await lookAt(text, monitors), options.out, terminal));
+    const codes = found.states.map(({ path, state }) => tell(path, state, options.out, terminal));
     return codes.includes(EXIT_BROKEN) ? EXIT_BROKEN : Math.max(0, ...codes);
   } finally {
     client.close();
   }
+}
+
+interface Receipt {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Where the ledger is read, and what its checkpoints are held against. */
+interface Sources {
+  readonly urls: readonly string[];
+  readonly trust: Trust;
+  readonly http: Http;
+  readonly terminal: Terminal;
+}
+
+interface Found {
+  readonly note: string;
+  readonly states: readonly { readonly path: string; readonly state: ReceiptState | Error }[];
+}
+
+/** What became of all receipts; once more under fresh cosignatures, when there were none after some deadline. */
+async function decide(receipts: readonly Receipt[], sources: Sources): Promise<Found | undefined> {
+  const { urls, trust, http, terminal } = sources;
+  const found = await look(receipts, sources);
+  const isOpen = found?.states.some(({ state }) => !(state instanceof Error) && state.state === 'undecided');
+  if (found === undefined || isOpen !== true) return found;
+  complain(await cosignAgain(urls, found.note, trust.policy, http), terminal);
+  return look(receipts, sources);
+}
+
+/** Undefined when no checkpoint that is shown is one that the policy accepts. */
+async function look(
+  receipts: readonly Receipt[],
+  { urls, trust, http, terminal }: Sources,
+): Promise<Found | undefined> {
+  const { note, failures } = await collectNote(urls, trust.policy, http);
+  complain(failures, terminal);
+  if (note === undefined) return undefined;
+  const monitors = urls.map((url) => new ReceiptMonitor(note, trust, tilesOf(url, http)));
+  const states = [];
+  for (const { path, text } of receipts) states.push({ path, state: await lookAt(text, monitors) });
+  return { note, states };
+}
+
+function complain(failures: readonly Error[], terminal: Terminal): void {
+  for (const { message } of failures) terminal.err(`probata: ${message}`);
 }
 
 /** What the first source says whose tiles are those of the checkpoint. */
@@ -87,8 +133,8 @@ function tell(path: string, state: ReceiptState | Error, dir: string, { out }: T
       return 0;
     case 'undecided':
       say(
-        '已过截止时间仍未上链；尚无截止时间之后联署的检查点，暂不能证明，请稍后再查。',
-        'overdue and not on the ledger; no checkpoint is cosigned after the deadline yet, so it cannot be proven: ask again later',
+        '已过截止时间仍未上链；尚无截止时间之后联署的检查点，暂不能证明。请以 --url 列出法院和仲裁机构，或稍后再查。',
+        'overdue and not on the ledger; no checkpoint is cosigned after the deadline yet, so it cannot be proven: name courts and mirrors with --url, or ask again later',
       );
       return EXIT_UNDECIDED;
     case 'broken':

@@ -21,7 +21,7 @@ export function reportCommands(root: Command, context: Context): void {
     .argument('<receipt...>', 'files of receipts')
     .requiredOption(
       '--url <url...>',
-      'where to read: …/ledger of the platform, …/mirror/<origin hash>, …/witness/<origin hash>; cosignatures are joined',
+      'where to read: …/ledger of the platform, …/mirror/<origin hash>, …/witness/<origin hash>; cosignatures are joined, and asked for again when none is late enough',
     )
     .requiredOption('--trust <file>', 'trust bundle')
     .option('--out <dir>', 'where reports go', '.')

@@ -13,7 +13,7 @@ import { formatNote, isSignedBy, parseNote, type VerifierKey } from '../../ledge
 import { rangeRoot } from '../../ledger/core/range.ts';
 import { formatTilePath } from '../../ledger/core/tile.ts';
 import { TileReader } from '../../ledger/core/tile-reader.ts';
-import type { Cosigner, HeadStore, Http, LogSource, SignedHead } from '../../ledger/log/ports.ts';
+import type { Cosigner, HeadStore, Http, SignedHead } from '../../ledger/log/ports.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import { type Accepted, Heads } from '../../ledger/witness/state.ts';
 import { openHttpClient } from '../http/client.ts';
@@ -150,7 +150,7 @@ async function follow(
     if (!(await serves(reader))) continue;
     for (const older of own === undefined ? known : [own, ...known])
       await requireOneTree(reader, older.checkpoint, checkpoint);
-    await door.cosign(newest, sourceOf(reader));
+    await door.cosign(newest, reader);
     return checkpoint.size;
   }
   return undefined;
@@ -181,13 +181,4 @@ async function read(url: string, http: Http): Promise<Uint8Array> {
   const answer = await http({ method: 'GET', url, timeoutMs: TIMEOUT_MS, responseBytesMax: TILE_BYTES_MAX });
   if (answer.status !== 200) throw new Error(`${url} answered ${answer.status}`);
   return answer.body;
-}
-
-/** What a cosigner's client needs of a log, from somebody's tiles. */
-function sourceOf(reader: TileReader): LogSource {
-  return {
-    consistencyProof: (oldSize, newSize) => reader.consistencyProof(oldSize, newSize),
-    subtreeProof: (lo, hi, size) => reader.subtreeProof(lo, hi, size),
-    entries: (lo, hi) => reader.entries(lo, hi),
-  };
 }

@@ -14,7 +14,7 @@ import type { Witness } from '../../ledger/witness/service.ts';
 const URL = 'http://here';
 
 /** How far the member is, is asked of the member each time. */
-const FORGETFUL: IndexStore = {
+export const FORGETFUL: IndexStore = {
   get: async () => undefined,
   write: async () => undefined,
   async *scan() {},
