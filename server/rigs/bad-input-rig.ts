@@ -1,7 +1,7 @@
 /**
- * 100,000 mutated messages at every endpoint of running processes, over kept connections on loopback: nothing ends, changes, grows or is
- * answered as it should not be. The control puts a proxy before the process that answers one refusal in six as a careless server would:
- * with 500, with 200, or by taking it in.
+ * A rig for each endpoint of one member: 100,000 mutated messages, sent to running processes over kept connections on loopback. Nothing ends,
+ * changes, grows or is answered as it should not be. The control puts a proxy before the process that answers one refusal in six as a careless
+ * server would: with 500, with 200, or by taking it in. Each member's endpoints are a test file of their own, so that two can run at once.
  */
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -25,19 +25,18 @@ function scene(): Promise<Scene> {
   return started;
 }
 
-after(async function () {
-  this.timeout(300_000);
-  await (await started)?.end();
-});
+export type Victim = 'court-1' | 'arbitration-1' | 'platform';
 
-const ENDPOINTS: readonly [member: 'court-1' | 'arbitration-1' | 'platform', names: readonly string[]][] = [
-  ['court-1', ['add-checkpoint', 'sign-subtree', 'checkpoint', 'tsa']],
-  ['arbitration-1', ['add-checkpoint', 'sign-subtree', 'add-entries', 'checkpoint and tiles']],
-  ['platform', ['deposits (JSON)', 'deposits (multipart)', 'batch', 'deposit reads', 'lookup', 'ledger', 'operations']],
-];
-
-for (const [member, names] of ENDPOINTS) {
-  for (const name of names.map((what) => `${member} ${what}`)) {
+/** Defines the rigs of a member's endpoints, at a consortium that the test file starts and ends. */
+export function defineBadInput(member: Victim, endpoints: readonly string[]): void {
+  after(async function () {
+    this.timeout(300_000);
+    const scene = await started;
+    // Another file may come next in the same process.
+    started = undefined;
+    await scene?.end();
+  });
+  for (const name of endpoints.map((what) => `${member} ${what}`)) {
     defineRig({
       id: 'bad input',
       name,
@@ -55,10 +54,7 @@ for (const [member, names] of ENDPOINTS) {
   }
 }
 
-async function find(
-  member: (typeof ENDPOINTS)[number][0],
-  name: string,
-): Promise<{ endpoint: Endpoint; target: Target }> {
+async function find(member: Victim, name: string): Promise<{ endpoint: Endpoint; target: Target }> {
   const at = await scene();
   const endpoints = await (member === 'platform' ? platformEndpoints(at) : cosignerEndpoints(at, member));
   const endpoint = endpoints.find((one) => one.name === name);
@@ -67,7 +63,7 @@ async function find(
 }
 
 /** The same mutants through a careless server. Each of its three faults must be seen. */
-async function careless(member: (typeof ENDPOINTS)[number][0], name: string): Promise<Tally> {
+async function careless(member: Victim, name: string): Promise<Tally> {
   const at = await scene();
   const { endpoint, target } = await find(member, name);
   const proxy = await openProxy(target.port, () => at.harm());
