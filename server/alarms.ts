@@ -15,8 +15,9 @@ import type { Metrics } from './metrics.ts';
 /**
  * `fork`: the log signed two checkpoints that cannot both be right. `suspicion`: a signed checkpoint came with a proof that does not hold,
  * which whoever passed it on may have made up. `withheld`: nobody shows that a signed checkpoint continues another.
+ * `rollback`: a member has forgotten what it cosigned: its store is an old copy.
  */
-export type Misbehaviour = 'fork' | 'suspicion' | 'withheld';
+export type Misbehaviour = 'fork' | 'suspicion' | 'withheld' | 'rollback';
 
 /** What goes into the file. */
 export interface Evidence {
@@ -28,7 +29,12 @@ export interface Evidence {
 export type Alarm = (kind: Misbehaviour, event: string, fields: EventFields, evidence?: Evidence) => void;
 
 /** Anyone can cause a suspicion, so they leave room for reports that prove something by themselves. */
-const REPORTS_MAX: Readonly<Record<Misbehaviour, number>> = { suspicion: 1000, withheld: 1000, fork: 2000 };
+const REPORTS_MAX: Readonly<Record<Misbehaviour, number>> = {
+  suspicion: 1000,
+  withheld: 1000,
+  rollback: 1000,
+  fork: 2000,
+};
 
 /** @param dir the member's folder */
 export function openAlarms(dir: string, log: EventLog, metrics: Metrics): Alarm {

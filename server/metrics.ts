@@ -42,12 +42,12 @@ export class Metrics {
     });
     this.#misbehaviour = new Counter({
       name: 'probata_misbehaviour_total',
-      help: 'Alarms about others: forks proven, proofs that do not hold, proofs withheld',
+      help: 'Alarms about others: forks proven, proofs that do not hold, proofs withheld, members that forgot',
       labelNames: ['kind'],
       registers,
     });
     // A rule that watches for an increase needs the zero before it.
-    for (const kind of ['fork', 'suspicion', 'withheld'] as const) this.#misbehaviour.inc({ kind }, 0);
+    for (const kind of ['fork', 'suspicion', 'withheld', 'rollback'] as const) this.#misbehaviour.inc({ kind }, 0);
     this.#requests = new Histogram({
       name: 'probata_http_request_seconds',
       help: 'Time from the request line to the end of the answer',

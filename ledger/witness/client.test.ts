@@ -24,9 +24,15 @@ function courtHttp(bench: WitnessBench, requests: string[] = []): Http {
   });
 }
 
-function client(bench: WitnessBench, http: Http, index = memoryStores().index('log')): Cosigner {
+function client(
+  bench: WitnessBench,
+  http: Http,
+  index = memoryStores().index('log'),
+  onWentBack: (was: number, is: number) => void = () => expect.fail('a court that remembers'),
+): Cosigner {
   const url = 'http://court-1.test/witness';
-  return witnessCosigner({ name: 'court-1', url, keys: COURT_KEYS, logKey: bench.log.signer.key, http, index });
+  const logKey = bench.log.signer.key;
+  return witnessCosigner({ name: 'court-1', url, keys: COURT_KEYS, logKey, http, index, onWentBack });
 }
 
 /** A court that answers anything. */
@@ -91,15 +97,18 @@ describe('witness client', () => {
     expect(await failing.catch((error) => error)).to.be.instanceOf(StoreError);
   });
 
-  it('starts over with a court that lost its memory', async () => {
+  it('starts over with a court that lost its memory, and tells of it once', async () => {
     const bench = await WitnessBench.open();
     const requests: string[] = [];
-    const court = client(bench, courtHttp(bench, requests));
+    const told: number[][] = [];
+    const court = client(bench, courtHttp(bench, requests), undefined, (was, is) => told.push([was, is]));
     await court.cosign(await bench.log.head(5), bench.log.source);
     bench.stores = memoryStores();
     await bench.reopen();
     await court.cosign(await bench.log.head(9), bench.log.source);
-    expect(requests).to.deep.equal(['old 0', 'old 5', 'old 0']);
+    await court.cosign(await bench.log.head(9), bench.log.source);
+    expect(requests).to.deep.equal(['old 0', 'old 5', 'old 0', 'old 9']);
+    expect(told).to.deep.equal([[5, 0]]);
   });
 
   it('says ahead when the court has cosigned more than this head', async () => {

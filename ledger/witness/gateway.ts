@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly http: Http;
   /** Remembers how far the cosigner was. A loss costs one more round trip. */
   readonly index: IndexStore;
+  /** Told once when it says that it is at a smaller size than it has cosigned: whoever forgets could sign a fork. */
+  readonly onWentBack?: (was: number, is: number) => void;
 }
 
 /**
@@ -80,7 +82,8 @@ export class Gateway {
    */
   async addCheckpoint(head: SignedHead, source: LogSource): Promise<Uint8Array> {
     const { size } = head.checkpoint;
-    let oldSize = Math.min(await this.#lastSize(), size);
+    let known = await this.#lastSize();
+    let oldSize = Math.min(known, size);
     for (let attempt = 0; attempt < ADD_CHECKPOINT_ATTEMPTS; attempt++) {
       // SPEC tlog-witness: "If the old size is zero, the consistency proof MUST be empty".
       const proof = oldSize === 0 || oldSize === size ? [] : await source.consistencyProof(oldSize, size);
@@ -92,6 +95,11 @@ export class Gateway {
       if (answer.status !== 409) throw this.failure(answer);
       oldSize = this.#conflictingSize(answer);
       if (oldSize > size) throw this.error('ahead', `has cosigned size ${oldSize}, this head has ${size}`);
+      if (oldSize < known) {
+        await this.#remember(oldSize);
+        this.#options.onWentBack?.(known, oldSize);
+        known = oldSize;
+      }
     }
     throw this.error('unavailable', 'its size kept changing');
   }

@@ -10,7 +10,7 @@ import { backup } from './backup.ts';
 import { RESTORED_FILE } from './marks.ts';
 import { refill } from './refill.ts';
 import { restore } from './restore.ts';
-import { backedUp, grow, ledgerOf, othersOf, restored, shownBy } from './testing.ts';
+import { backedUp, copied, grow, ledgerOf, othersOf, restored, shownBy } from './testing.ts';
 
 const NAMES = ['platform', 'court-1', 'court-2', 'court-3', 'court-4', 'arbitration-1'];
 
@@ -95,6 +95,27 @@ describe('recovery', function () {
     const court = ledgerOf(consortium, 'court-1');
     expect(await codeOf(refill(consortium.dir('platform'), court, () => {}))).to.equal('refill-refused');
     await consortium.startMember('arbitration-1');
+  });
+
+  it('raises an alarm when a court comes back as a copy made by hand', async () => {
+    await grow(consortium, 3);
+    await until(async () => (await shownBy(consortium, 'court-2'))?.size === 3);
+    await consortium.stop('court-2');
+    const putCopy = copied(consortium, 'court-2');
+    await consortium.startMember('court-2');
+    await grow(consortium, 5);
+    await until(async () => (await shownBy(consortium, 'court-2'))?.size === 8);
+    await consortium.stop('court-2');
+    const wentBack = () => consortium.events.find(({ event }) => event === 'cosigner-went-back');
+    expect(wentBack()).to.equal(undefined);
+    putCopy();
+    await consortium.startMember('court-2');
+    await grow(consortium, 1);
+    await until(() => wentBack() !== undefined);
+    expect(wentBack()).to.deep.include({
+      level: 'alarm',
+      fields: { member: 'court-2', size: 3, reason: 'it had cosigned size 8' },
+    });
   });
 
   /** Makes a mirror's configuration name its peers where they listen now. */

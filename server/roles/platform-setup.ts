@@ -86,6 +86,7 @@ export async function readKeys(dir: string, keyring: Keyring, trust: PlatformTru
 
 /**
  * Everyone who cosigns, as the ledger reaches them.
+ * @param onWentBack hears of a member that has forgotten what it cosigned
  * @throws StartError config-malformed when the policy does not know a member of the configuration
  */
 export function cosignersOf(
@@ -93,12 +94,14 @@ export function cosignersOf(
   { policy, logKey, past }: PlatformTrust,
   http: Http,
   index: IndexStore,
+  onWentBack: (member: string, was: number, is: number) => void = () => undefined,
 ): Cosigner[] {
   const earlierLogKeys = past.flatMap((epoch) => epoch.logKeys);
   return members.map(({ member, kind, url, monitoringUrl = url }) => {
     const keys = witnessesUnder(policy, member).map(({ key }) => key);
     if (keys.length === 0) throw new StartError('config-malformed', `the policy has no member ${member}`);
-    const options = { name: member, url, monitoringUrl, keys, logKey, earlierLogKeys, http, index };
+    const back = (was: number, is: number): void => onWentBack(member, was, is);
+    const options = { name: member, url, monitoringUrl, keys, logKey, earlierLogKeys, http, index, onWentBack: back };
     return kind === 'court' ? witnessCosigner(options) : mirrorCosigner(options);
   });
 }

@@ -63,7 +63,9 @@ export async function openPlatformWith(
   };
   const stores = await openPlatformStores(dir, fatal);
   const alarm = openAlarms(dir, log, metrics);
-  const cosigners = cosignersOf(config, trust, client.http, stores.ledger);
+  const cosigners = cosignersOf(config, trust, client.http, stores.ledger, (member, was, is) =>
+    alarm('rollback', 'cosigner-went-back', { member, size: is, reason: `it had cosigned size ${was}` }),
+  );
   const space = diskSpace(volume, limits.freeShareMin);
   const { notary, readiness } = await openNotary({
     ...{ dir, config, trust, keys, stores, cosigners, clock, limits, space, log, alarm },
