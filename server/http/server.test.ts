@@ -104,6 +104,13 @@ describe('server/http/server', () => {
     });
   });
 
+  it('answers a request that would be upgraded as any other, and closes its connection', async () => {
+    await withServer(ok, async (server) => {
+      const request = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n';
+      expect(await raw(server, request)).to.match(/^HTTP\/1.1 200 .*\r\nconnection: close\r\n.*ok/is);
+    });
+  });
+
   it('cuts a body that arrives too slowly, and not one that moves or waits for us', async () => {
     const slowReader = (request: IncomingMessage, response: ServerResponse): void => {
       setTimeout(() => request.resume().on('end', () => response.end('whole')), 300);

@@ -76,7 +76,8 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
       refuse(response, HEADERS_TOO_MANY);
       return;
     }
-    if (closing) response.setHeader('connection', 'close');
+    // Nothing is upgraded here. Node's parser, when it has passed over an Upgrade, may leave the next request of the connection unanswered.
+    if (closing || request.headers.upgrade !== undefined) response.setHeader('connection', 'close');
     guard.watch(request);
     options.handler(request, response);
   });

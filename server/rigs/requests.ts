@@ -2,7 +2,7 @@
  * HTTP requests as data, and what a bad sender makes of them: another body, path, header or method inside sound framing, or framing that
  * is itself broken. Not here: the messages inside (mutator.ts), what may be answered (bad-input.ts).
  */
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { mutate, pick, type Random } from './mutator.ts';
 
 export interface Message {
@@ -98,7 +98,16 @@ function compressed(message: Message, plain: Buffer, random: Random): Mutant {
   const whole = gzipSync(plain, { level: 1 });
   const body = random(2) === 0 ? whole : mutate(whole, random, [whole]);
   const headers = [...message.headers, ['Content-Encoding', 'gzip'] as const];
-  return { ...sound('body', { ...message, headers, body }), body: plain };
+  return { ...sound('body', { ...message, headers, body }), body: unzipped(body) ?? plain };
+}
+
+/** What a changed stream holds after all: a member that stands in it twice is its text twice. */
+function unzipped(body: Buffer): Buffer | undefined {
+  try {
+    return gunzipSync(body);
+  } catch {
+    return undefined;
+  }
 }
 
 function pathMutant(messages: readonly Message[], message: Message, random: Random): Mutant {
