@@ -146,7 +146,11 @@ function plant({ files, claims, bad }: Ledger): { name: string; paths: string[] 
   const claim = claims[lie] as Claim;
   claims[lie] = { ...claim, root: flip(claim.root) as Hash };
   planted.push({ name: 'a head of another tree', paths: [claim.path] });
-  const places = Array.from({ length: Math.floor(SIZE / 512) - 1 }, (_, i) => 2 * i).filter((index) => !spared(index));
+  // Nor does a bundle that cannot be read say what its entries are.
+  const told = new Set(bad.map((n) => Math.floor(n / 512)));
+  const places = Array.from({ length: Math.floor(SIZE / 512) - 1 }, (_, i) => 2 * i).filter(
+    (index) => !spared(index) && !told.has(index / 2),
+  );
   const kinds = Object.entries(KINDS);
   const rest = DEFECTS - planted.length;
   for (let i = 0; i < rest; i++) {
