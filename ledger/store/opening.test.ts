@@ -27,6 +27,22 @@ describe('level: an opening that can be undone', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
+  it('gives every file that stays its second name while another process takes files away', async () => {
+    const passing = Array.from({ length: 60 }, (_, i) => join(level, `${i}.tmp`));
+    for (const path of passing) await writeFile(path, '');
+    const staying = (await readdir(level)).filter((name) => !/\.tmp$|^LO(CK|G)/.test(name));
+    const [names] = await Promise.all([
+      SecondNames.give(level),
+      (async () => {
+        for (const path of passing.reverse()) await rm(path);
+      })(),
+    ]);
+    const [folder = ''] = (await readdir(dir)).filter((name) => name.startsWith('level.before.'));
+    expect(await readdir(join(dir, folder))).to.include.members(staying);
+    await names.drop();
+    await expectAllThere();
+  });
+
   const codeOfOpening = async () => {
     const refusal = await openLevelStore(dir, noFatal).catch((error: unknown) => error);
     return refusal instanceof StoreError ? refusal.code : refusal;

@@ -11,6 +11,9 @@ import { StoreError } from '../log/ports.ts';
 /** Not data; and the lock must stay one file for everybody. */
 const NOT_KEPT = new Set(['LOCK', 'LOG', 'LOG.old']);
 
+/** An opening takes few files away, one after the other. */
+const ATTEMPTS_MAX = 100;
+
 /** The second names of one opening, in a folder of their own: other processes that try to open the database have theirs. */
 export class SecondNames {
   readonly #location: string;
@@ -27,17 +30,21 @@ export class SecondNames {
    * @throws StoreError failed
    */
   static async give(location: string): Promise<SecondNames> {
-    const names = new SecondNames(location);
-    try {
-      await mkdir(names.#folder, { mode: 0o700 });
-      for (const name of await readdir(location)) {
-        if (!NOT_KEPT.has(name)) await link(join(location, name), join(names.#folder, name));
+    for (let attempt = 1; ; attempt++) {
+      const names = new SecondNames(location);
+      try {
+        await mkdir(names.#folder, { mode: 0o700 });
+        for (const name of await readdir(location)) {
+          if (!NOT_KEPT.has(name)) await link(join(location, name), join(names.#folder, name));
+        }
+        return names;
+      } catch (cause) {
+        await names.drop();
+        // A file that went away was taken by a process that is opening the database: again, and whole, until the lock can tell.
+        if (isGone(cause) && attempt < ATTEMPTS_MAX) continue;
+        throw new StoreError('failed', `the files of ${location} cannot be given second names`, { cause });
       }
-    } catch (cause) {
-      await names.drop();
-      throw new StoreError('failed', `the files of ${location} cannot be given second names`, { cause });
     }
-    return names;
   }
 
   /**
@@ -68,6 +75,10 @@ export class SecondNames {
   drop(): Promise<void> {
     return rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 /** A process that tries to open the database now, and is about to find it locked, keeps its names until then. */
