@@ -46,9 +46,8 @@ export interface GatewayOptions {
 
 /**
  * Why a cosigner gave no cosignature. `unavailable`: it answered with a status that may pass (5xx, 429). `refused`: it will not cosign this
- * (400, 403, 404, 422): an alarm. `ahead`: it says that it has cosigned a larger tree than
- * this head, or another one: an old backup, or a fork. `answer-bad`: what it
- * answered is not of the protocol. A failed connection is an error of the Http port, passed on as it is.
+ * (400, 403, 404, 422): an alarm. `ahead`: it says that it has cosigned a larger tree than this head, or another one: an old backup, or a
+ * fork. `answer-bad`: what it answered is not of the protocol. A failed connection is an error of the Http port, passed on as it is.
  */
 export type CosignerCode = 'unavailable' | 'refused' | 'ahead' | 'answer-bad';
 

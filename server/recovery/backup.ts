@@ -13,8 +13,8 @@ import { openRows } from '../wiring.ts';
 import { BackupReader, type Item, writeBackup } from './backup-stream.ts';
 import { RESTORED_FILE } from './marks.ts';
 
-/** What is not copied as files: the store's rows are copied one by one, and what was never finished is nobody's. */
 const BLOBS = join(STORE_FOLDER, 'blobs');
+/** What is not copied as files: the store's rows are copied one by one, and what was never finished is nobody's. */
 const LEFT_OUT = [join(STORE_FOLDER, 'level'), join(STORE_FOLDER, 'in-use'), join(BLOBS, 'unfinished')];
 
 export interface BackupOptions {

@@ -1,7 +1,7 @@
 /** Members out of a backup: none signs before it has caught up, the platform comes back out of one mirror, and a damaged backup is none. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { CONFIG_FILE, readConfig } from '../config.ts';
 import { TestConsortium } from '../roles/testing.ts';
@@ -206,7 +206,9 @@ describe('backup', () => {
     writeFileSync(join(lonely, CONFIG_FILE), JSON.stringify({ ...config, peers: [] }));
     rmSync(join(lonely, RESTORED_FILE));
     await backup({ ...again, dir: lonely, out: `${file}-lonely` });
-    const nobody = restore({ file: `${file}-lonely`, dir: place(), ask: [], nowMs: 0 });
+    const nowhere = place();
+    const nobody = restore({ file: `${file}-lonely`, dir: nowhere, ask: [], nowMs: 0 });
     expect(await codeOf(nobody)).to.equal('input-missing');
+    expect(readdirSync(dirname(nowhere)), 'nothing is left, keys least of all').to.deep.equal([]);
   });
 });

@@ -43,6 +43,22 @@ export async function restore({ file, dir, ask, nowMs }: RestoreOptions): Promis
   const stage = join(dirname(place), `.${basename(place)}.restoring`);
   await rm(stage, { recursive: true, force: true });
   await mkdir(stage, { recursive: true, mode: 0o700 });
+  try {
+    await fill(stage, reader, ask, nowMs);
+  } catch (error) {
+    // There are private keys in it.
+    await rm(stage, { recursive: true, force: true });
+    throw error;
+  }
+  // A crash before here leaves a folder with another name that the next restore removes; after it, the whole member.
+  await rename(stage, place);
+  await syncFolder(dirname(place));
+  return { role, taken };
+}
+
+/** Makes the whole member in a folder that is not its place yet. */
+async function fill(stage: string, reader: BackupReader, ask: readonly string[], nowMs: number): Promise<void> {
+  const { role, taken } = reader.head;
   await unpack(reader, stage);
   if (readRole(stage) !== role) throw new StartError('backup-damaged', `${CONFIG_FILE} in it is not that of a ${role}`);
   if (role !== 'platform' && ask.length === 0 && (readConfig(stage, role).peers ?? []).length === 0)
@@ -50,10 +66,6 @@ export async function restore({ file, dir, ask, nowMs }: RestoreOptions): Promis
   const restored: Restored = { v: 1, taken, restored: new Date(nowMs).toISOString(), ask };
   await writeDurably(join(stage, RESTORED_FILE), chunksOf(`${JSON.stringify(restored, undefined, 2)}\n`));
   await syncFolder(stage);
-  // A crash before here leaves a folder with another name that the next restore removes; after it, the whole member.
-  await rename(stage, place);
-  await syncFolder(dirname(place));
-  return { role, taken };
 }
 
 async function unpack(reader: BackupReader, stage: string): Promise<void> {
