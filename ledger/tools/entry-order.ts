@@ -12,7 +12,7 @@ export function entryOrder(): (first: number, entries: readonly Uint8Array[]) =>
     const problems: FsckProblem[] = [];
     for (const [i, bytes] of entries.entries()) {
       const detail = flawOf(bytes);
-      if (detail !== undefined) problems.push({ path: `entry ${first + i}`, code: 'entry', detail });
+      if (detail !== undefined) problems.push({ path: `entry ${first + i}`, code: 'wrong', detail });
     }
     return problems;
   };

@@ -15,11 +15,11 @@ import { readAhead } from './read-ahead.ts';
 
 /**
  * `missing`: no answer for a path. `malformed`: not of the format, or too short or too long. `different`: not what the entries give.
- * `entry`: an entry that this log may not hold. `extra`: something that no log of this size has.
+ * `wrong`: an entry that this log may not hold, or whose deposit does not fit it. `extra`: something that no log of this size has.
  */
 export interface FsckProblem {
   readonly path: string;
-  readonly code: 'missing' | 'malformed' | 'different' | 'entry' | 'extra';
+  readonly code: 'missing' | 'malformed' | 'different' | 'wrong' | 'extra';
   readonly detail: string;
 }
 

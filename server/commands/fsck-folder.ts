@@ -191,7 +191,7 @@ export function depositCheck(
   return async (first, entries) => {
     const flaws = await Promise.all(entries.map((entry, i) => flawsOf(deposits, first + i, entry, notedBelow, blobs)));
     return flaws.flatMap((details, i) =>
-      details.map((detail): FsckProblem => ({ path: `entry ${first + i}`, code: 'entry', detail })),
+      details.map((detail): FsckProblem => ({ path: `entry ${first + i}`, code: 'wrong', detail })),
     );
   };
 }
