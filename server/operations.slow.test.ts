@@ -90,6 +90,8 @@ describe('OPERATIONS.md', function () {
     const report = JSON.parse(printed.split('\n').find((line) => line.startsWith('{')) as string);
     expect(report.failures).to.deep.equal([]);
     expect(report.found).to.equal(report.acknowledged);
+    for (const done of ['acknowledged', 'inclusionChecks', 'proofChecks'])
+      expect(report[done], done).to.be.greaterThan(0);
     const roots = rootsIn(printed);
     expect(roots).to.have.length(3);
     expect(new Set(roots).size).to.equal(1);

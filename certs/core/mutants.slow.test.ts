@@ -1,5 +1,6 @@
 /** A hundred thousand changed certificates, and one bit of every fourth byte: none is taken, none crashes the reader. */
 import { expect } from 'chai';
+import { randomFrom } from '../../fixtures/random.ts';
 import { rounds, stride } from '../../fixtures/slow.ts';
 import { concat } from '../../ledger/core/bytes.ts';
 import { createConsortium } from '../../verifier/testing.ts';
@@ -9,17 +10,6 @@ import { readCertificatePdf } from './pdf-read.ts';
 
 const SEED = 20261122;
 const MUTANTS = rounds(100_000);
-
-/** mulberry32: small, seeded, good enough to choose places. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 describe('changed certificates', () => {
   let pdf: Uint8Array;
@@ -46,7 +36,7 @@ describe('changed certificates', () => {
   });
 
   it(`${MUTANTS} mutants of seed ${SEED}: bytes set, runs copied, swapped, cut out, repeated, digits changed`, () => {
-    const next = random(SEED);
+    const next = randomFrom(SEED);
     const run = (): [number, number] => {
       const start = next(pdf.length);
       return [start, Math.min(pdf.length, start + 1 + next(1 << next(14)))];

@@ -7,6 +7,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
+import { randomFrom } from '../../fixtures/random.ts';
 import { defineRig, type Tally } from '../../fixtures/rig.ts';
 import { rounds } from '../../fixtures/slow.ts';
 import { expectSound, start, until, untilPublished, World } from '../log/testing.ts';
@@ -21,7 +22,6 @@ import {
   sealedTimes,
   unguarded,
 } from './clock.ts';
-import { randomFrom } from './races.ts';
 import { scratch } from './scratch.ts';
 
 const SEED = 11;

@@ -2,12 +2,12 @@
 // Two transient failures, the second one ignored, are what cost a real log its tiles. Needs strace.
 
 import { join } from 'node:path';
+import { randomFrom } from '../../fixtures/random.ts';
 import { defineRig, type Tally } from '../../fixtures/rig.ts';
 import { rounds } from '../../fixtures/slow.ts';
 import { hangAsHarm, runLife } from './child.ts';
 import type { Orders } from './life.ts';
 import { MEMBERS } from './members.ts';
-import { randomFrom } from './races.ts';
 import { Ground, NOTHING, SHAPES, type Shape, twoAtATime } from './shapes.ts';
 import { harmDone } from './sound.ts';
 import { type Point, requireStrace, striking, wasStruck } from './strace.ts';

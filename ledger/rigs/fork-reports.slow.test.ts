@@ -1,7 +1,7 @@
 // T24: fork reports, real and forged. A stranger with the log's key confirms every real pair of checkpoints that cannot both be right, and
 // refuses everything that anybody without that key can make: pairs of one history, other keys, changed roots, proofs that lead elsewhere.
 
-import { randomInt } from 'node:crypto';
+import { randomFrom } from '../../fixtures/random.ts';
 import { defineRig, type Tally } from '../../fixtures/rig.ts';
 import { rounds } from '../../fixtures/slow.ts';
 import { base64Encode, equal, utf8Encode } from '../core/bytes.ts';
@@ -17,6 +17,13 @@ const PAIRS = 100;
 const SIZE_MAX = 700;
 const LOG = new TestLog().grow(SIZE_MAX);
 const KEYS = [LOG.signer.key];
+const SEED = 24;
+let die = randomFrom(SEED);
+
+/** From `low` up to, not including, `high`. */
+function between(low: number, high: number): number {
+  return low + die(high - low);
+}
 
 /** Another history of the log, the same up to `from`. */
 function forkFrom(from: number): TestLog {
@@ -27,11 +34,11 @@ function forkFrom(from: number): TestLog {
 
 /** What a node that found two histories writes: made by the monitor's own comparison. */
 async function realReport(): Promise<string> {
-  const from = randomInt(0, SIZE_MAX - 1);
-  const older = randomInt(from + 1, SIZE_MAX);
-  const newer = randomInt(older, SIZE_MAX);
+  const from = between(0, SIZE_MAX - 1);
+  const older = between(from + 1, SIZE_MAX);
+  const newer = between(older, SIZE_MAX);
   const fork = forkFrom(from);
-  const [a, b] = randomInt(2) === 0 ? [fork, LOG] : [LOG, fork];
+  const [a, b] = die(2) === 0 ? [fork, LOG] : [LOG, fork];
   const comparison = await compare(await a.head(older), await b.head(newer), new TreeReaders([tilesOfLog(b)]), KEYS);
   if (comparison.outcome !== 'fork') throw new Error(`two histories from ${from} on are ${comparison.outcome}`);
   return comparison.report;
@@ -39,8 +46,8 @@ async function realReport(): Promise<string> {
 
 /** A report of two checkpoints of one history, which proves nothing. */
 async function innocent(): Promise<Fork> {
-  const older = randomInt(1, SIZE_MAX - 1);
-  const newer = randomInt(older + 1, SIZE_MAX);
+  const older = between(1, SIZE_MAX - 1);
+  const newer = between(older + 1, SIZE_MAX);
   const [o, n] = [await LOG.head(older), await LOG.head(newer)];
   return { older: o.note, newer: n.note, root: LOG.root(0, older), proof: LOG.consistency(older, newer) };
 }
@@ -49,7 +56,7 @@ async function innocent(): Promise<Fork> {
 const FORGERIES: Record<string, () => Promise<Fork | string>> = {
   'two checkpoints of one history': innocent,
   'one checkpoint twice': async () => {
-    const { note, checkpoint } = await LOG.head(randomInt(1, SIZE_MAX));
+    const { note, checkpoint } = await LOG.head(between(1, SIZE_MAX));
     return { older: note, newer: note, root: checkpoint.root, proof: [] };
   },
   'the older root changed': async () => {
@@ -101,12 +108,12 @@ const FORGERIES: Record<string, () => Promise<Fork | string>> = {
   },
   'a real report, cut short': async () => {
     const report = await realReport();
-    return report.slice(0, randomInt(report.length));
+    return report.slice(0, die(report.length));
   },
   'a real report with one character changed': async () => {
     const report = await realReport();
     // Inside the hashes and the signed texts: names of strangers' signatures may be anything.
-    const at = report.indexOf('\\n', randomInt(0, report.indexOf('\\n\\n'))) + 3;
+    const at = report.indexOf('\\n', between(0, report.indexOf('\\n\\n'))) + 3;
     return report.slice(0, at) + (report[at] === 'A' ? 'B' : 'A') + report.slice(at + 1);
   },
   'a real report in another spelling': async () => ` ${await realReport()}`,
@@ -134,6 +141,7 @@ type Check = (report: string) => void;
 
 /** Real reports that are refused, and forged ones that are confirmed. */
 async function tell(check: Check): Promise<Tally> {
+  die = randomFrom(SEED);
   const failures: string[] = [];
   const pairs = rounds(PAIRS);
   for (let i = 0; i < pairs; i++) {
@@ -146,7 +154,7 @@ async function tell(check: Check): Promise<Tally> {
     const [name, forge] = kinds[i % kinds.length] as (typeof kinds)[number];
     const made = await forge();
     const report = typeof made === 'string' ? made : formatForkReport(made);
-    if (refusal(check, report) === undefined) failures.push(`confirmed: ${name}`);
+    if (refusal(check, report) === undefined) failures.push(`confirmed: ${name}: ${report}`);
   }
   return { n: pairs + forged, failures };
 }
@@ -172,6 +180,7 @@ const believing: Check = (report) => {
 defineRig({
   id: 'T24',
   name: `${rounds(PAIRS)} real forks confirmed, as many forged ones of ${Object.keys(FORGERIES).length} kinds refused`,
+  seed: SEED,
   run: () => tell((report) => checkForkReport(report, KEYS)),
   without: 'the signatures and the proof being checked',
   control: () => tell(believing),

@@ -4,10 +4,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { randomFrom } from '../../fixtures/random.ts';
 import { defineRig, type Tally } from '../../fixtures/rig.ts';
 import { rounds } from '../../fixtures/slow.ts';
 import { runLife, type Said } from './child.ts';
-import { randomFrom } from './races.ts';
 import { harmDone } from './sound.ts';
 import type { Without } from './unsafe-store.ts';
 

@@ -1,7 +1,8 @@
 // T8: one bit flipped in memory between intake and signature, at the places where real logs were lost to one: the entry (Nessie 2024), the
 // leaf hash (Yeti 2022), and what lies around them. The bytes that the code holds are flipped under it; nothing wrong may be signed.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { randomFrom } from '../../fixtures/random.ts';
 import { defineRig, type Tally } from '../../fixtures/rig.ts';
 import { rounds } from '../../fixtures/slow.ts';
 import { checkStated } from '../../server/intake/declaration.ts';
@@ -151,7 +152,8 @@ async function sealWith(
 
 /** The content, between the client's hash and ours. @returns undefined when the deposit is refused */
 async function depositFlipped(checked: boolean, number: number): Promise<string | undefined> {
-  const content = new Uint8Array(randomBytes(4096));
+  const die = randomFrom(number);
+  const content = Uint8Array.from({ length: 4096 }, () => die(256));
   const stated = [{ sha256: createHash('sha256').update(content).digest('hex') }];
   flipOne([content], number);
   const index = memoryStores().index('deposits');

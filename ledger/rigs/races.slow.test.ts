@@ -6,13 +6,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
+import { randomFrom } from '../../fixtures/random.ts';
 import { defineRig, type Tally } from '../../fixtures/rig.ts';
 import { rounds } from '../../fixtures/slow.ts';
 import { expectSound, start, World } from '../log/testing.ts';
 import type { KeyedStores } from '../store/key-value.ts';
 import { memoryStores } from '../store/memory.ts';
 import { expectSoundOnDisk } from '../store/testing.ts';
-import { counting, delayed, insist, overwriting, randomFrom } from './races.ts';
+import { counting, delayed, insist, overwriting } from './races.ts';
 import { scratch } from './scratch.ts';
 
 const SEED = 10;

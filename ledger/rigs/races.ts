@@ -4,17 +4,6 @@ import type { HeadStore } from '../log/ports.ts';
 import { type Session, start, type World } from '../log/testing.ts';
 import type { KeyedStores } from '../store/key-value.ts';
 
-/** Numbers from a seed: mulberry32, good enough to choose who goes first. */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 /** What one process sees of the store: each effect happens some turns of the event loop later, and is answered some turns after that. */
 export function delayed(stores: KeyedStores, turns: () => number): KeyedStores {
   const pause = async (): Promise<void> => {
