@@ -100,6 +100,9 @@ export class Certifier {
       if (error instanceof Refusal) throw error;
       log('warn', 'certificate-failed', { id, reason: String(error) });
       throw new Refusal('certificate-unavailable', {}, { cause: error });
+    } finally {
+      // What is owed may have waited for this turn; on a quiet platform nothing else wakes it.
+      this.published();
     }
   }
 

@@ -1,5 +1,6 @@
 /** The case from bytes to certificate: its states, its order, and every crash on the way. Real ledger, real courts, memory disks. */
 import { expect } from 'chai';
+import { formatEntry } from '../ledger/core/entry.ts';
 import { openNote, parseNote } from '../ledger/core/note.ts';
 import { World } from '../ledger/log/testing.ts';
 import { MemoryDisk, memoryStores } from '../ledger/store/memory.ts';
@@ -125,7 +126,39 @@ describe('server/notarize', () => {
     world.clock.ms -= 1;
     expect(await codeOf(notary.submit(digests('behind')))).to.equal('clock-behind');
     world.clock.ms += 2;
-    expect(await codeOf(notary.submit(digests('after')))).to.equal('taken');
+    await until(async () => (await codeOf(notary.submit(digests('after')))) === 'taken');
+  });
+
+  it('takes nothing whose time is before that of an entry that is no deposit', async () => {
+    const world = new World();
+    const { notary } = await begin(world, new MemoryDisk());
+    world.clock.ms += 100;
+    const received = new Date(world.clock.ms).toISOString();
+    await notary.ledger.append(formatEntry({ kind: 'policy', v: 1, received, statement: 'ab'.repeat(32) }));
+    world.clock.ms -= 50;
+    expect(await codeOf(notary.submit(digests('between')))).to.equal('clock-behind');
+  });
+
+  it('makes what it owes after certificates that somebody asked for', async () => {
+    let gates: (() => void)[] | undefined;
+    const issue = async () => {
+      if (gates !== undefined) await new Promise<void>((resolve) => gates?.push(resolve));
+      return Buffer.from('certificate');
+    };
+    const { notary } = await begin(new World(), new MemoryDisk(), { issue });
+    const isPublished = (id: string) => until(async () => (await notary.standing(id)).state === 'published');
+    const asked = await Promise.all(['a', 'b'].map((name) => notary.submit(digests(name, { mode: 'batch' }))));
+    for (const { deposit } of asked) await isPublished(deposit.id);
+    const waiting: (() => void)[] = [];
+    gates = waiting;
+    const made = Promise.all(asked.map(({ deposit }) => notary.certifier.certificate(deposit.id)));
+    await until(() => waiting.length === asked.length);
+    const owed = await notary.submit(digests('owed'));
+    await isPublished(owed.deposit.id);
+    gates = undefined;
+    for (const open of waiting) open();
+    await made;
+    await until(() => notary.certifier.owed === 0);
   });
 
   it('makes one deposit of one key, also when two ask at once, and refuses other content under it', async () => {

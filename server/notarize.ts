@@ -90,7 +90,7 @@ export class Notary {
     this.store = store;
     this.ledger = ledger;
     this.#seen = seen;
-    const { blobs, clock, facts, issue, limits, log, fatal } = options;
+    const { blobs, facts, issue, limits, log, fatal } = options;
     this.certifier = new Certifier({
       store,
       blobs,
@@ -106,7 +106,7 @@ export class Notary {
     });
     this.#committer = new Committer({
       store,
-      ids: new IdSequence(clock, latestId),
+      ids: new IdSequence((usedMs) => ledger.now(usedMs), latestId),
       feeder: this.#feeder,
       build: (submission, id, received) => buildDeposit(submission, id, received, facts),
       onPending: ({ id, mode }) => {
@@ -134,9 +134,15 @@ export class Notary {
         options.onLedgerEvent(event);
       },
     });
-    notary = new Notary(options, store, ledger, seen, await store.latestId());
-    await notary.#resume();
-    return notary;
+    try {
+      notary = new Notary(options, store, ledger, seen, await store.latestId());
+      await notary.#resume();
+      return notary;
+    } catch (error) {
+      // Its loops would keep a process alive that has failed to start.
+      await ledger.close();
+      throw error;
+    }
   }
 
   async #resume(): Promise<void> {

@@ -125,6 +125,16 @@ export class Log {
     return pool.add(entry);
   }
 
+  /**
+   * The time for the next entry, milliseconds since the epoch: never before an entry of this log. Undefined while the clock is behind one,
+   * with an alarm: then nothing may be taken in, or it could never be sealed.
+   * @param usedMs the latest time that its owner has given to an entry
+   */
+  now(usedMs: number): number | undefined {
+    const { clock, pool } = this.#parts;
+    return clock.now(Math.max(usedMs, pool.newestReceivedMs));
+  }
+
   /** The latest head. @throws LogError not-published before the first */
   head(): SignedHead {
     const { head } = this.#parts.sequencer;

@@ -67,7 +67,7 @@ export class SecondNames {
     const parent = dirname(this.#location);
     for (const name of await readdir(parent)) {
       const pid = new RegExp(`^${basename(this.#location)}\\.before\\.(\\d+)\\.`).exec(name)?.[1];
-      if (pid !== undefined && !isAlive(Number(pid))) await rm(join(parent, name), { recursive: true });
+      if (pid !== undefined && !isInUse(Number(pid))) await rm(join(parent, name), { recursive: true });
     }
   }
 
@@ -81,8 +81,12 @@ function isGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-/** A process that tries to open the database now, and is about to find it locked, keeps its names until then. */
-function isAlive(pid: number): boolean {
+/**
+ * A process that tries to open the database now, and is about to find it locked, keeps its names until then. This one has none but its own:
+ * others under its number are of a process that crashed, as in a container, where each has the same.
+ */
+function isInUse(pid: number): boolean {
+  if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);
     return true;

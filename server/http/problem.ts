@@ -189,8 +189,8 @@ const PROBLEMS: Readonly<Record<RefusalCode, ProblemText>> = {
   ),
   'clock-behind': row(
     503,
-    '平台时钟早于上一次存证的时间，暂停接收。请稍后重试。',
-    'The platform’s clock is behind the time of the last deposit, so it takes none now. Try again later.',
+    '平台时钟早于账本上最新一条的时间，暂停接收。请稍后重试。',
+    'The platform’s clock is behind the newest entry of the ledger, so it takes none now. Try again later.',
     10,
   ),
   stopping: row(

@@ -232,7 +232,11 @@ describe('server/http refusals', () => {
   it('takes nothing while its clock is behind the last deposit', async () => {
     clockMs = -60_000;
     expect(await refusal(digestDeposit(), JSON_TYPE)).to.include({ code: 'clock-behind', status: 503 });
+    expect((await consortium.fetch('/readyz')).status, 'not ready').to.equal(503);
+    const told = consortium.events.filter(({ event }) => event === 'ledger-clock-back');
+    expect(told.map(({ level }) => level)).to.deep.equal(['alarm']);
     clockMs = 0;
+    await until(async () => (await consortium.fetch('/readyz')).status === 200);
   });
 
   it('makes one deposit of one Idempotency-Key and refuses other content under it', async () => {

@@ -2,9 +2,14 @@
 import { expect } from 'chai';
 import { version } from 'uuid';
 import { Refusal } from '../refusal.ts';
-import { IdSequence, receivedMs } from './ids.ts';
+import { IdSequence, type LedgerTime, receivedMs } from './ids.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 22, 3, 4, 5, 678);
+
+/** The ledger's time on this clock. */
+function ledgerTime(clock: () => number): LedgerTime {
+  return (usedMs) => (clock() < usedMs ? undefined : clock());
+}
 
 describe('server/intake/ids', () => {
   it('gives UUIDv7 whose time is the received time', () => {
@@ -16,7 +21,10 @@ describe('server/intake/ids', () => {
 
   it('orders ids strictly, within a millisecond and over a clock that only grows', () => {
     let nowMs = NOW_MS;
-    const ids = new IdSequence(() => nowMs, undefined);
+    const ids = new IdSequence(
+      ledgerTime(() => nowMs),
+      undefined,
+    );
     const given: string[] = [];
     for (let i = 0; i < 5000; i += 1) {
       if (i % 100 === 0) nowMs += i % 300;
@@ -28,7 +36,10 @@ describe('server/intake/ids', () => {
 
   it('refuses while the clock is behind the last id, and goes on when it has caught up', () => {
     let nowMs = NOW_MS;
-    const ids = new IdSequence(() => nowMs, undefined);
+    const ids = new IdSequence(
+      ledgerTime(() => nowMs),
+      undefined,
+    );
     const first = ids.next().id;
     nowMs -= 1;
     expect(() => ids.next())
@@ -41,7 +52,10 @@ describe('server/intake/ids', () => {
   it('starts after the newest id of the process before, and not within its millisecond', () => {
     const latest = new IdSequence(() => NOW_MS, undefined).next().id;
     let nowMs = NOW_MS;
-    const ids = new IdSequence(() => nowMs, latest);
+    const ids = new IdSequence(
+      ledgerTime(() => nowMs),
+      latest,
+    );
     expect(() => ids.next())
       .to.throw(Refusal)
       .with.property('code', 'clock-behind');

@@ -110,6 +110,8 @@ async function shortOfSpace(count: number, freeShareMin?: number): Promise<Tally
       await ground.fillUnderLoad(SHORT_BYTES);
       for (let i = 0; i < SHORT_DEPOSITS && !ground.platform.over; i++) {
         thrown++;
+        // The store may have given some space back.
+        await ground.disk.fill(SHORT_BYTES);
         const answer = await ground.deposit();
         const { status, code, type, retryAfter } = answer ?? {};
         if (status === 507 && code === 'storage-full' && type?.startsWith('application/problem+json') && retryAfter) {

@@ -24,11 +24,18 @@ export class KeptConnection {
   }
 
   /**
-   * Sends one whole request and reads its answer.
+   * Sends one whole request and reads its answer. A kept connection may have been closed as idle just then: the request is sent again on a
+   * new one (RFC 9112 section 9.3.1).
    * @param head the answer has no body, whatever its headers say
-   * @returns undefined when the connection was closed without a whole answer
+   * @returns undefined when a new connection was closed without a whole answer
    */
   async exchange(request: Uint8Array, head: boolean): Promise<RawAnswer | undefined> {
+    const kept = this.#socket !== undefined;
+    const answer = await this.#exchangeOnce(request, head);
+    return answer === undefined && kept ? this.#exchangeOnce(request, head) : answer;
+  }
+
+  async #exchangeOnce(request: Uint8Array, head: boolean): Promise<RawAnswer | undefined> {
     const socket = this.#socket ?? (await open(this.#port));
     this.#socket = socket;
     const { answers, closed } = await collect(socket, request, (received) => parseAnswers(received, head, 1));

@@ -71,6 +71,10 @@ export async function openPlatformWith(
     ...{ dir, config, trust, keys, stores, cosigners, clock, limits, space, log, alarm },
     http: client.http,
     fatal,
+  }).catch(async (error) => {
+    client.close();
+    await stores.close();
+    throw error;
   });
   readiness.start();
   const watched = platformLedger(notary.ledger, trust);
