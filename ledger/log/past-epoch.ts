@@ -1,6 +1,7 @@
 // Policies that have ended: which checkpoints they judge, and the keys the log signed with. The change itself is an entry like any other;
 // who makes it, and when, is not the log's business.
 
+import { epochAt } from '../core/epoch.ts';
 import type { VerifierKey } from '../core/note.ts';
 import type { Policy } from '../core/policy.ts';
 
@@ -15,5 +16,5 @@ export interface PastEpoch {
 
 /** The policy that judges checkpoints of a size. */
 export function policyFor(size: number, past: readonly PastEpoch[], present: Policy): Policy {
-  return past.find(({ upTo }) => size <= upTo)?.policy ?? present;
+  return epochAt([...past, { policy: present, upTo: Number.POSITIVE_INFINITY }], size).policy;
 }

@@ -6,6 +6,7 @@
 import { checkCommitment, header, type ShownRecord } from '../../certs/core/record.ts';
 import { base64Encode, hexDecode, utf8Decode } from '../../ledger/core/bytes.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../../ledger/core/checkpoint.ts';
+import { type Cosigned, openCosigned } from '../../ledger/core/cosigned.ts';
 import { type DepositEntry, parseDepositEntry } from '../../ledger/core/entry.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { leafHash } from '../../ledger/core/hash.ts';
@@ -16,7 +17,6 @@ import { evaluatePolicy, type Policy, type QuorumState } from '../../ledger/core
 import { checkInclusion } from '../../ledger/core/proof.ts';
 import { parseTlogProof, type TlogProof } from '../../ledger/core/tlog-proof.ts';
 import type { Passed } from './checks.ts';
-import { type Cosigned, openCosigned } from './cosigned.ts';
 import { VerifierError } from './errors.ts';
 import type { Trust } from './trust.ts';
 

@@ -4,9 +4,9 @@
 // at least one of f+1 courts is honest, so by then an honest court had seen it.
 
 import type { VerifiedTimestamp } from '../../certs/core/timestamp.ts';
+import type { Cosigned } from '../../ledger/core/cosigned.ts';
 import { evaluatePolicy, honestTime, liarsSurvived, type MemberTime, memberTimes } from '../../ledger/core/policy.ts';
 import type { Passed } from './checks.ts';
-import type { Cosigned } from './cosigned.ts';
 import { type VerifierCode, VerifierError } from './errors.ts';
 import { CLOCK_TOLERANCE_MS } from './limits.ts';
 import { GROUP_OF, type MemberKind } from './statement.ts';

@@ -5,6 +5,7 @@
 // holds the one before.
 
 import { openCheckpoint } from '../../ledger/core/checkpoint.ts';
+import { openCosigned } from '../../ledger/core/cosigned.ts';
 import { parseEntry } from '../../ledger/core/entry.ts';
 import { leafHash } from '../../ledger/core/hash.ts';
 import type { Json } from '../../ledger/core/json.ts';
@@ -12,7 +13,6 @@ import { type Note, parseNote } from '../../ledger/core/note.ts';
 import { evaluatePolicy, honestTime } from '../../ledger/core/policy.ts';
 import { checkInclusion } from '../../ledger/core/proof.ts';
 import { parseTlogProof } from '../../ledger/core/tlog-proof.ts';
-import { openCosigned } from './cosigned.ts';
 import { type Fields, object, refuse, string } from './fields.ts';
 import {
   GROUP_OF,

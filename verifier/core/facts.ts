@@ -6,14 +6,14 @@ import { files, header, type RecordHeader, type ShownRecord } from '../../certs/
 import type { VerifiedTimestamp } from '../../certs/core/timestamp.ts';
 import { nameText, type X509 } from '../../certs/core/x509.ts';
 import { base64Encode } from '../../ledger/core/bytes.ts';
+import { type Cosigned, keyRevokedMs } from '../../ledger/core/cosigned.ts';
 import { type Evidence, filesByDigest } from './check-evidence.ts';
 import type { ReadProof } from './check-ledger.ts';
 import type { Times } from './check-times.ts';
-import type { Cosigned } from './cosigned.ts';
 import { type Forgery, forgeryOf } from './forgery.ts';
 import { CLOCK_TOLERANCE_MS } from './limits.ts';
 import type { Warning } from './report.ts';
-import { certificateRevokedMs, keyRevokedMs } from './revocation.ts';
+import { certificateRevokedMs } from './revocation.ts';
 import { GROUP_OF, type MemberKind, type TrustMember, witnessesOf } from './statement.ts';
 import { type Trust, trustAt } from './trust.ts';
 

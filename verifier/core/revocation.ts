@@ -5,10 +5,11 @@
 
 import type { X509 } from '../../certs/core/x509.ts';
 import { hexDecode, hexEncode } from '../../ledger/core/bytes.ts';
+import { type Revoked, revokedMs } from '../../ledger/core/cosigned.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
 import type { Json } from '../../ledger/core/json.ts';
 import { HASH_BYTES } from '../../ledger/core/limits.ts';
-import { parseVkey, type VerifierKey } from '../../ledger/core/note.ts';
+import { parseVkey } from '../../ledger/core/note.ts';
 import { object, refuse, string, time } from './fields.ts';
 
 /** The JSON of a revocation. */
@@ -20,12 +21,7 @@ export interface RevokedKey {
 }
 
 /** A revocation as read. */
-export interface Revocation extends Readonly<RevokedKey> {
-  /** Hex: the public key, whatever names it goes by, or the digest of the certificate. */
-  readonly id: string;
-  /** ms since epoch. */
-  readonly atMs: number;
-}
+export interface Revocation extends Readonly<RevokedKey>, Revoked {}
 
 /** @throws VerifierError trust-malformed; LedgerError vkey-malformed */
 export function readRevocation(value: Json): Revocation {
@@ -41,17 +37,7 @@ function idOf(text: string): string {
   return hexEncode(key.publicKey);
 }
 
-/** From when on a cosigner's key is revoked, ms since epoch: the earliest time given for it; undefined when it is not. */
-export function keyRevokedMs(revoked: readonly Revocation[], key: VerifierKey): number | undefined {
-  return earliest(revoked, hexEncode(key.publicKey));
-}
-
-/** As {@link keyRevokedMs}, for a certificate. */
+/** From when on a certificate is revoked, ms since the epoch: the earliest time given for it; undefined when it is not. */
 export function certificateRevokedMs(revoked: readonly Revocation[], certificate: X509): number | undefined {
-  return earliest(revoked, hexEncode(sha256(certificate.der)));
-}
-
-function earliest(revoked: readonly Revocation[], id: string): number | undefined {
-  const times = revoked.filter((each) => each.id === id).map(({ atMs }) => atMs);
-  return times.length === 0 ? undefined : Math.min(...times);
+  return revokedMs(revoked, hexEncode(sha256(certificate.der)));
 }

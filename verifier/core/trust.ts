@@ -5,6 +5,7 @@
 
 import { CertError } from '../../certs/core/errors.ts';
 import { utf8Decode } from '../../ledger/core/bytes.ts';
+import { epochAt, revokedIn } from '../../ledger/core/epoch.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { parseJson } from '../../ledger/core/json.ts';
 import { type EarlierEpoch, type Epoch, readEpochs } from './epochs.ts';
@@ -68,14 +69,13 @@ function newest(epochs: readonly Epoch[]): Epoch {
  */
 export function trustAt(trust: Trust, size: number): Trust {
   const { epochs } = trust;
-  const epoch = epochs.find(({ upTo }) => size <= upTo);
-  if (epoch === undefined) throw new Error('invariant: the newest epoch has no end');
+  const epoch = epochAt(epochs, size);
   const since = epochs.slice(epoch.number - 1);
   return {
     ...trust,
     ...epoch,
     pdfRoots: since.flatMap(({ pdfRoots }) => pdfRoots),
     timestampRoots: since.flatMap(({ timestampRoots }) => timestampRoots),
-    revoked: newest(epochs).revoked,
+    revoked: revokedIn(epochs),
   };
 }

@@ -1,0 +1,91 @@
+// Epochs: which policy judges a checkpoint, and up to when its cosigners could be asked. The one place where that is chosen.
+// A policy judges the checkpoints up to a size; the next one judges those that are larger. FORMATS.md, "Trust bundle".
+// How an epoch is read and proven to have followed another is the verifier's business (verifier/core/epochs.ts).
+
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts';
+import { openCosigned, type Revoked } from './cosigned.ts';
+import type { Note, VerifierKey } from './note.ts';
+import { evaluatePolicy, type Policy } from './policy.ts';
+
+/** What holds for the checkpoints of more entries than the epoch before, and up to `upTo`. */
+export interface PolicyEpoch {
+  readonly policy: Policy;
+  /** Keys of the receipts given in it. */
+  readonly receiptKeys: readonly VerifierKey[];
+  /** Everything revoked when it began; none is ever taken back. */
+  readonly revoked: readonly Revoked[];
+  /** When it began: by then an honest court had cosigned the change, ms since the epoch. Undefined for the first. */
+  readonly sinceMs: number | undefined;
+  /** Infinity for the newest. */
+  readonly upTo: number;
+}
+
+/** The epoch that judges checkpoints of a size. @param epochs oldest first */
+export function epochAt<E extends { readonly upTo: number }>(epochs: readonly E[], size: number): E {
+  const epoch = epochs.find(({ upTo }) => size <= upTo);
+  if (epoch === undefined) throw new Error('invariant: the newest epoch has no end');
+  return epoch;
+}
+
+/** What has been revoked by now. @param epochs oldest first */
+export function revokedIn<R extends Revoked>(epochs: readonly { readonly revoked: readonly R[] }[]): readonly R[] {
+  return epochs.at(-1)?.revoked ?? [];
+}
+
+/**
+ * The checkpoint of a note signed by the log, with a key that it had in the epoch of that size.
+ * @param epochs oldest first
+ * @throws LedgerError as {@link openCheckpoint}
+ */
+export function openJudged(note: Note, epochs: readonly PolicyEpoch[]): Checkpoint {
+  const { policy } = epochAt(epochs, parseCheckpoint(note.text).size);
+  return openCheckpoint(
+    note,
+    policy.logs.map(({ key }) => key),
+  );
+}
+
+/**
+ * True when the cosignatures on a checkpoint satisfy the policy it is judged by.
+ * @param epochs oldest first
+ * @throws LedgerError when a cosignature by a key of such a policy does not verify
+ */
+export function isAccepted(note: Note, epochs: readonly PolicyEpoch[]): boolean {
+  return quorumOf(note, epochs, () => true) !== undefined;
+}
+
+/**
+ * The keys that cosigned a checkpoint after a time, when they alone satisfy the policy it is judged by; otherwise undefined.
+ * What an epoch's cosigners sign after its end does not count: one that has left goes on cosigning, honestly, the newest checkpoint that it
+ * knows.
+ * @param epochs oldest first
+ * @param afterMs ms since the epoch
+ * @throws LedgerError as {@link isAccepted}
+ */
+export function cosignedAfter(note: Note, epochs: readonly PolicyEpoch[], afterMs: number): VerifierKey[] | undefined {
+  return quorumOf(note, epochs, (timeMs, endMs) => timeMs > afterMs && timeMs <= endMs);
+}
+
+/**
+ * The keys of those cosignatures that count, when they satisfy a policy that judges the checkpoint: that of its epoch; and of the checkpoint
+ * that ended an epoch also the next one, to whose cosigners it is the newest until there is a larger one.
+ */
+function quorumOf(
+  note: Note,
+  epochs: readonly PolicyEpoch[],
+  counts: (timeMs: number, endMs: number) => boolean,
+): VerifierKey[] | undefined {
+  const { size } = parseCheckpoint(note.text);
+  const first = epochs.indexOf(epochAt(epochs, size));
+  const last = size === epochs[first]?.upTo ? first + 1 : first;
+  for (const [i, { policy }] of epochs.entries()) {
+    if (i < first || i > last) continue;
+    const endMs = epochs[i + 1]?.sinceMs ?? Number.POSITIVE_INFINITY;
+    const counting = openCosigned(policy, note, revokedIn(epochs)).counting.filter(({ cosignature }) =>
+      counts(Number(cosignature.timeSeconds) * 1000, endMs),
+    );
+    const names = new Set(counting.map(({ witness }) => witness));
+    if (evaluatePolicy(policy, names).satisfied) return counting.map(({ cosignature }) => cosignature.key);
+  }
+  return undefined;
+}
