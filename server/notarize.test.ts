@@ -6,7 +6,8 @@ import { World } from '../ledger/log/testing.ts';
 import { MemoryDisk, memoryStores } from '../ledger/store/memory.ts';
 import { ORIGIN, testSigner } from '../ledger/witness/testing.ts';
 import { type Deposit, entryOf } from './intake/deposit-store.ts';
-import { DEFAULT_LIMITS } from './intake/limits.ts';
+import { DEFAULT_LIMITS, RECEIPT_DEADLINE_MS } from './intake/limits.ts';
+import type { Notary } from './notarize.ts';
 import { Refusal } from './refusal.ts';
 import {
   countEffects,
@@ -19,6 +20,9 @@ import {
   until,
   upload,
 } from './testing.ts';
+
+/** For so long one answer to the question whether the platform is behind is good, in ms. */
+const LOOK_MS = 10_000;
 
 const codeOf = (attempt: Promise<unknown>): Promise<string> =>
   attempt.then(
@@ -180,6 +184,36 @@ describe('server/notarize', () => {
     expect(answers).to.deep.equal([...Array(10).fill('taken'), ...Array(5).fill('pushback')]);
     await until(() => notary.outstanding < 10);
     expect(await take(15)).to.equal('taken');
+  });
+
+  it('promises nothing new once an entry has been unpublished for half the deadline, after a restart too, until a quorum answers', async () => {
+    const world = new World();
+    const disk = new MemoryDisk();
+    let away = false;
+    const through: Parameters<World['cosigners']>[1] = (http) => (request) => {
+      if (away) throw new Error('away');
+      return http(request);
+    };
+    const start = (): Promise<Life> => begin(world, disk, {}, undefined, world.cosigners(undefined, through));
+    const { notary } = await start();
+    const take = (to: Notary, name: string): Promise<string> => codeOf(to.submit(digests(name)));
+    expect(await take(notary, 'a')).to.equal('taken');
+    await until(() => notary.ledger.published()?.checkpoint.size === 1);
+    away = true;
+    world.clock.ms += RECEIPT_DEADLINE_MS;
+    expect(await take(notary, 'b'), 'everything is published').to.equal('taken');
+    await until(() => notary.headSize === 2);
+    world.clock.ms += RECEIPT_DEADLINE_MS / 2;
+    expect(await take(notary, 'c'), 'half the time').to.equal('taken');
+    world.clock.ms += LOOK_MS;
+    expect(await take(notary, 'd'), 'more than that').to.equal('quorum-away');
+    await notary.close();
+    const again = await start();
+    expect(await take(again.notary, 'e'), 'after a restart').to.equal('quorum-away');
+    away = false;
+    await until(() => again.notary.ledger.published()?.checkpoint.size === 3);
+    world.clock.ms += LOOK_MS;
+    expect(await take(again.notary, 'f'), 'published').to.equal('taken');
   });
 
   it('counts what is being written as outstanding', async () => {

@@ -22,6 +22,7 @@ import type { LogEvent } from '../ledger/log/events.ts';
 import type { Log, LogOptions } from '../ledger/log/log.ts';
 import type { BlobStore, Clock, IndexStore } from '../ledger/log/ports.ts';
 import { Certifier } from './certify.ts';
+import { Arrears } from './intake/arrears.ts';
 import { Committer, type Taken } from './intake/committer.ts';
 import { type Deposit, DepositStore, entryOf } from './intake/deposit-store.ts';
 import { deleteOrphans, Evidence } from './intake/evidence.ts';
@@ -104,6 +105,13 @@ export class Notary {
       onIntegrated: (id, index) => this.certifier.integrated(id, index),
       fatal,
     });
+    const arrears = new Arrears({
+      store,
+      ledger,
+      publishedSize: () => publishedSize(ledger),
+      headSize: () => seen.head,
+      clock,
+    });
     this.#committer = new Committer({
       store,
       ids: new IdSequence((usedMs) => ledger.now(usedMs), latestId),
@@ -114,6 +122,7 @@ export class Notary {
         log(mode === 'single' ? 'info' : 'debug', 'deposit-pending', { id });
       },
       outstandingMax: limits.outstandingMax,
+      isBehind: () => arrears.isBehind(),
       fatal,
     });
   }
@@ -161,7 +170,7 @@ export class Notary {
 
   /**
    * Step 3; the others follow by themselves.
-   * @throws Refusal pushback, stopping, clock-behind, idempotency-key-reused
+   * @throws Refusal quorum-away, pushback, stopping, clock-behind, idempotency-key-reused
    */
   submit(submission: Submission): Promise<Taken> {
     return this.#committer.submit(submission);

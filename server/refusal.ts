@@ -44,6 +44,7 @@ export type RefusalCode =
   // what the platform cannot do now
   | 'storage-full'
   | 'pushback'
+  | 'quorum-away'
   | 'clock-behind'
   | 'stopping'
   | 'certificate-unavailable'

@@ -66,6 +66,7 @@ export async function live(
   disk: MemoryDisk,
   changes: Partial<NotaryOptions> = {},
   faults = new ProcessFaults(),
+  cosigners = world.cosigners(),
 ): Promise<Life> {
   const events: Life['events'] = [];
   let end: (error: Error) => void = () => {};
@@ -87,7 +88,7 @@ export async function live(
         tiles: stores.tiles('log'),
         heads: stores.heads('log'),
         index: stores.index('log'),
-        cosigners: world.cosigners(),
+        cosigners,
         policy: world.policy,
         clock: world.clock,
         fatal,

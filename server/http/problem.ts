@@ -187,6 +187,12 @@ const PROBLEMS: Readonly<Record<RefusalCode, ProblemText>> = {
     'The platform is busy and did not take this. Try again shortly.',
     1,
   ),
+  'quorum-away': row(
+    503,
+    '账本已有半天未取得足够的共同签名，新的回执可能无法如期兑现，平台暂停接收存证；已有存证仍在保管。请稍后重试。',
+    'The ledger has gone without the cosignatures of a quorum for half a day. A new receipt might not be honoured in time, so the platform takes no deposits now; it still holds those it has. Try again later.',
+    10,
+  ),
   'clock-behind': row(
     503,
     '平台时钟早于账本上最新一条的时间，暂停接收。请稍后重试。',

@@ -29,6 +29,8 @@ export interface CommitterOptions {
   readonly onPending: (deposit: Deposit) => void;
   /** Deposits taken in and not yet integrated; more are refused. */
   readonly outstandingMax: number;
+  /** True while nothing new is promised (arrears.ts). */
+  readonly isBehind: () => Promise<boolean>;
   readonly fatal: (error: Error) => never;
 }
 
@@ -60,7 +62,7 @@ export class Committer {
 
   /**
    * Resolves when the deposit is `pending`.
-   * @throws Refusal pushback, stopping, clock-behind, idempotency-key-reused; CertError record-malformed
+   * @throws Refusal quorum-away, pushback, stopping, clock-behind, idempotency-key-reused; CertError record-malformed
    */
   async submit(submission: Submission): Promise<Taken> {
     if (this.#closed) throw new Refusal('stopping');
@@ -114,7 +116,7 @@ export class Committer {
 
   /** A new deposit is added to `fresh`; a retry finds the deposit its key made, in the store or in this very group. */
   async #decide(submission: Submission, fresh: NewDeposit[]): Promise<Taken> {
-    const { ids, build } = this.#options;
+    const { ids, build, isBehind } = this.#options;
     const { party, mode, blob } = submission;
     const digest = contentSha256(submission);
     const key =
@@ -126,6 +128,7 @@ export class Committer {
         return { deposit: earlier, replayed: true };
       }
     }
+    if (await isBehind()) throw new Refusal('quorum-away');
     const { id, received } = ids.next();
     const { record, commitment } = build(submission, id, received);
     const deposit: Deposit = {
