@@ -11,7 +11,9 @@ export {
   openCosignatures,
   type SubtreeHead,
 } from './core/cosignature.ts';
+export type { Revoked } from './core/cosigned.ts';
 export { type DepositEntry, type Entry, formatEntry, type PolicyEntry, parseEntry } from './core/entry.ts';
+export type { PolicyEpoch } from './core/epoch.ts';
 export { type LedgerCode, LedgerError } from './core/errors.ts';
 export { checkForkReport, type Fork, type ProvenFork } from './core/fork-report.ts';
 export { EMPTY_ROOT, type Hash, leafHash, nodeHash, treeRoot } from './core/hash.ts';

@@ -7,10 +7,12 @@ import {
   ENTRY_BYTES_MAX,
   HASH_BYTES,
   INDEX_MAX,
+  JSON_LENGTH_MAX,
   ML_DSA_44_KEY_BYTES,
   ML_DSA_44_SIGNATURE_BYTES,
   NOTE_BYTES_MAX,
   NOTE_SIGNATURES_MAX,
+  OMISSION_LEAVES_MAX,
   POLICY_GROUPS_MAX,
   POLICY_LENGTH_MAX,
   POLICY_LOGS_MAX,
@@ -45,6 +47,12 @@ describe('limits', () => {
     for (const count of [POLICY_LOGS_MAX, POLICY_WITNESSES_MAX, POLICY_GROUPS_MAX]) expect(count).to.be.at.least(32);
     const line = base64Length(1 + ML_DSA_44_KEY_BYTES) + 2000;
     expect(POLICY_LENGTH_MAX).to.be.at.least((POLICY_LOGS_MAX + POLICY_WITNESSES_MAX) * line);
+  });
+
+  it('leave room for an omission report with the longest run, both notes and the entries at its ends', () => {
+    const escaped = 2 * 2 * NOTE_BYTES_MAX;
+    const whole = base64Length(OMISSION_LEAVES_MAX * HASH_BYTES) + escaped + 4 * base64Length(ENTRY_BYTES_MAX);
+    expect(whole + 2 * PROOF_HASHES_MAX * 50 + 1000).to.be.below(JSON_LENGTH_MAX);
   });
 
   it('are the lengths of real keys and signatures', () => {

@@ -66,6 +66,9 @@ export const JSON_DEPTH_MAX = 64;
 /** Bytes of the opaque `extra` line of a tlog-proof, decoded. Own choice. */
 export const TLOG_PROOF_EXTRA_BYTES_MAX = 65_535;
 
+/** Leaf hashes in one omission report: with 43 characters each, and everything else, the report is one JSON text. Own choice. */
+export const OMISSION_LEAVES_MAX = 524_288;
+
 /** Entries in one package of a mirror upload. tlog-mirror, "add-entries". */
 export const MIRROR_PACKAGE_ENTRIES = 256;
 

@@ -1,108 +1,105 @@
-// Omission reports, `probata-omission/v1`: a receipt whose entry is not on the ledger after its deadline, with all that is needed to see it.
-// Canonical JSON (RFC 8785). Checked with a trust bundle's policy and receipt keys. FORMATS.md, "Omission report".
+// Omission reports, `probata-omission/v2`: a receipt whose entry is not on the ledger after its deadline, with all that is needed to see it.
+// Canonical JSON (RFC 8785). Checked with the epochs of a trust bundle. FORMATS.md, "Omission report".
 //
-// Entries stand in order of receipt: `received` never decreases with the index. So an entry can only stand between the last one received
-// before it and the first one received after it; a run of neighbours from one to the other, none of which is the entry, shows that it is
-// absent, or that the order is broken, and the platform has promised both. A run that itself decreases proves the broken order.
+// Entries stand in order of receipt: `received` never decreases with the index. So an entry can only stand between one received before it
+// and one received after it; a run of neighbours that holds both and not the entry shows that it is absent, or that the order is broken, and
+// the platform has promised both. Of the run the leaf hashes are enough, however many and long its entries: the receipt says which hash is
+// missing. Whole are only the entries whose times are needed. Two of them that decrease prove the broken order.
 //
 // The checkpoint must be cosigned under the policy by cosignatures later than the deadline. An honest court puts a later time only to the
-// newest checkpoint it knows; so an older one, without the entry, can only be passed off by as many liars as the policy does not survive.
+// newest checkpoint it knows. So what is proven is that no quorum knew of the entry by the deadline, which is what the platform promised; not
+// that it lied: a platform whose cosigners were away until the deadline had passed breaks its promise too.
 
 import { base64Encode, equal } from './bytes.ts';
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
-import { openCosignatures } from './cosignature.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { parseEntry } from './entry.ts';
+import { cosignedAfter, openJudged, type PolicyEpoch } from './epoch.ts';
 import { LedgerError } from './errors.ts';
 import { type Hash, leafHash } from './hash.ts';
-import { canonicalJson } from './json.ts';
-import { type Note, parseNote, type VerifierKey } from './note.ts';
-import { evaluatePolicy, type Policy } from './policy.ts';
-import { checkInclusion } from './proof.ts';
+import { canonicalJson, type Json } from './json.ts';
+import { HASH_BYTES, OMISSION_LEAVES_MAX } from './limits.ts';
+import { parseNote, type VerifierKey } from './note.ts';
+import { checkConsistency } from './proof.ts';
+import { appendLeaf, type CompactRange, rangeRoot } from './range.ts';
 import { openReceipt, type Receipt, receiptKeyName } from './receipt.ts';
-import { bytesOf, malformed, proofOf, readFields, readReport, textOf, unproven } from './report.ts';
-
-/** An entry and the audit path of its leaf. */
-export interface ProvenEntry {
-  readonly entry: Uint8Array;
-  readonly proof: readonly Hash[];
-}
+import { bytesOf, hashesOf, indexOf, malformed, proofOf, readFields, readReport, textOf, unproven } from './report.ts';
 
 /** The evidence. Notes are whole and verbatim. */
 export interface Omission {
   readonly receipt: string;
   readonly checkpoint: string;
-  /** Index of the run's first entry. */
+  /** Index of the run's first leaf. */
   readonly first: number;
+  /** The leaves before the run, as {@link CompactRange} keeps them. */
+  readonly left: readonly Hash[];
   /** Neighbours on the ledger; may be empty only when the ledger is. */
-  readonly run: readonly ProvenEntry[];
+  readonly leaves: readonly Hash[];
+  /** Consistency proof from the tree that ends with the run to the checkpoint. */
+  readonly proof: readonly Hash[];
+  /** Entries of the run whose times are needed, by ascending index. */
+  readonly entries: readonly ShownEntry[];
 }
 
-/** Whom a checker of omission reports believes. */
+/** An entry as it stands on the ledger. */
+export interface ShownEntry {
+  readonly index: number;
+  readonly entry: Uint8Array;
+}
+
+/** Whom a checker of omission reports believes: the epochs of a trust bundle, oldest first. */
 export interface OmissionTrust {
-  readonly policy: Policy;
-  readonly receiptKeys: readonly VerifierKey[];
+  readonly epochs: readonly PolicyEpoch[];
 }
 
-/** What a report has proven: the entry is not where it must be, or neighbours stand in the wrong order. */
+/** What a report has proven: the entry is not where it must be, or entries stand in the wrong order. */
 export interface ProvenOmission {
   readonly what: 'omission' | 'order';
   readonly receipt: Receipt;
   readonly checkpoint: Checkpoint;
-  /** Names of the policy's witnesses whose cosignatures are later than the deadline. */
-  readonly cosigned: readonly string[];
+  /** Keys of the cosignatures that count: later than the deadline, and enough. */
+  readonly cosigned: readonly VerifierKey[];
 }
 
 /** The first words of every omission report, as its `kind`. */
-export const OMISSION_KIND = 'probata-omission/v1';
+export const OMISSION_KIND = 'probata-omission/v2';
 
 /** The text of a report; it proves nothing by being written. */
-export function formatOmissionReport({ receipt, checkpoint, first, run }: Omission): string {
-  const shown = run.map(({ entry, proof }) => ({ entry: base64Encode(entry), proof: proof.map(base64Encode) }));
-  return canonicalJson({ kind: OMISSION_KIND, receipt, checkpoint, first, run: shown });
+export function formatOmissionReport({ left, leaves, proof, entries, ...rest }: Omission): string {
+  return canonicalJson({
+    ...rest,
+    kind: OMISSION_KIND,
+    left: left.map(base64Encode),
+    leaves: base64Encode(inARow(leaves)),
+    proof: proof.map(base64Encode),
+    entries: entries.map(({ index, entry }) => ({ index, entry: base64Encode(entry) })),
+  });
+}
+
+/** Hashes one after the other, as in a tile: half a million are too many arguments for `concat`. */
+function inARow(hashes: readonly Hash[]): Uint8Array {
+  const bytes = new Uint8Array(hashes.length * HASH_BYTES);
+  for (const [i, hash] of hashes.entries()) bytes.set(hash, i * HASH_BYTES);
+  return bytes;
 }
 
 /**
  * Checks that a report proves a broken promise.
  * @throws LedgerError report-malformed | report-unproven, or the code of the part that fails: the receipt, the checkpoint, a proof
  */
-export function checkOmissionReport(report: string, trust: OmissionTrust): ProvenOmission {
+export function checkOmissionReport(report: string, { epochs }: OmissionTrust): ProvenOmission {
   const omission = parseOmissionReport(report);
   const note = parseNote(omission.checkpoint);
-  const checkpoint = openCheckpoint(
-    note,
-    trust.policy.logs.map(({ key }) => key),
-  );
-  const receipt = openReceipt(omission.receipt, receiptKeysOf(checkpoint.origin, trust.receiptKeys));
-  const cosigned = cosignedAfter(note, trust.policy, receipt.deadline);
+  const checkpoint = openJudged(note, epochs);
+  const receipt = openReceipt(omission.receipt, receiptKeysOf(checkpoint.origin, epochs));
+  const cosigned = cosignedAfter(note, epochs, Date.parse(receipt.deadline));
   if (cosigned === undefined) throw unproven('the checkpoint is not cosigned under the policy after the deadline');
-  for (const [i, { entry, proof }] of omission.run.entries()) {
-    checkInclusion(proof, omission.first + i, checkpoint.size, leafHash(entry), checkpoint.root);
-  }
-  const entries = omission.run.map(({ entry }) => entry);
-  const what = verdictOf(entries, omission.first, checkpoint.size, receipt);
-  return { what, receipt, checkpoint, cosigned };
+  checkRun(omission, checkpoint);
+  return { what: verdictOf(omission, checkpoint.size, receipt), receipt, checkpoint, cosigned };
 }
 
-/** The keys that may sign receipts of a log. */
-export function receiptKeysOf(origin: string, keys: readonly VerifierKey[]): VerifierKey[] {
-  return keys.filter(({ name }) => name === receiptKeyName(origin));
-}
-
-/**
- * The witnesses that cosigned after a time, when they alone satisfy the policy; otherwise undefined.
- * @param time YYYY-MM-DDTHH:MM:SS.mmmZ
- * @throws LedgerError when a cosignature by a key of the policy does not verify
- */
-export function cosignedAfter(note: Note, policy: Policy, time: string): string[] | undefined {
-  const timeMs = BigInt(Date.parse(time));
-  const witnesses = [...policy.witnesses];
-  const opened = openCosignatures(
-    note,
-    witnesses.map(([, { key }]) => key),
-  );
-  const late = opened.filter(({ timeSeconds }) => timeSeconds * 1000n > timeMs);
-  const names = witnesses.filter(([, { key }]) => late.some((each) => each.key === key)).map(([name]) => name);
-  return evaluatePolicy(policy, new Set(names)).satisfied ? names : undefined;
+/** The keys that may sign receipts of a log, of all epochs: what was promised with a key is owed when the key has been replaced. */
+export function receiptKeysOf(origin: string, epochs: readonly PolicyEpoch[]): VerifierKey[] {
+  return epochs.flatMap(({ receiptKeys }) => receiptKeys.filter(({ name }) => name === receiptKeyName(origin)));
 }
 
 /** When an entry was received; undefined for an entry of a kind that does not say so, which may stand anywhere. */
@@ -115,20 +112,37 @@ export function receivedOf(entry: Uint8Array): string | undefined {
   }
 }
 
-/** What a run of neighbours says about the receipt's entry. Times of this form sort as texts. */
+/** The leaves are those of the checkpoint's tree from `first` on, and the entries shown are theirs. */
+function checkRun({ first, left, leaves, proof, entries }: Omission, { size, root }: Checkpoint): void {
+  if (left.length !== fullSubtrees(first)) throw malformed('not the subtrees before the run');
+  if (first + leaves.length > size) throw malformed('a run beyond the end of the ledger');
+  // A tree with other leaves here, and the same root after them, would be a collision.
+  const range = leaves.reduce<CompactRange>(appendLeaf, { size: first, hashes: left });
+  checkConsistency(proof, range.size, size, rangeRoot(range), root);
+  for (const { index, entry } of entries) {
+    const leaf = leaves[index - first];
+    if (leaf === undefined || !equal(leafHash(entry), leaf))
+      throw new LedgerError('proof-bad', 'not the entry of its leaf');
+  }
+}
+
+/** How many full subtrees make up a tree: the set bits of its size. */
+function fullSubtrees(size: number): number {
+  return size === 0 ? 0 : (size % 2) + fullSubtrees(Math.floor(size / 2));
+}
+
+/** What the run says about the receipt's entry. Times of this form sort as texts. */
 function verdictOf(
-  entries: readonly Uint8Array[],
-  first: number,
+  { first, leaves, entries }: Omission,
   size: number,
   { entry, entryBytes }: Receipt,
 ): ProvenOmission['what'] {
-  const times = entries.map(receivedOf);
-  const known = times.filter((time) => time !== undefined);
-  if (known.some((time, i) => time < (known[i - 1] ?? ''))) return 'order';
-  if (entries.some((each) => equal(each, entryBytes))) throw unproven('the entry is on the ledger');
-  const [lowest, highest] = [times[0], times.at(-1)];
-  const fromBefore = first === 0 || (lowest !== undefined && lowest < entry.received);
-  const toAfter = first + entries.length === size || (highest !== undefined && highest > entry.received);
+  const times = entries.flatMap((shown) => receivedOf(shown.entry) ?? []);
+  if (times.some((time, i) => time < (times[i - 1] ?? ''))) return 'order';
+  const promised = leafHash(entryBytes);
+  if (leaves.some((leaf) => equal(leaf, promised))) throw unproven('the entry is on the ledger');
+  const fromBefore = first === 0 || times.some((time) => time < entry.received);
+  const toAfter = first + leaves.length === size || times.some((time) => time > entry.received);
   if (!fromBefore || !toAfter) throw unproven('the run does not cover every place where the entry may stand');
   return 'omission';
 }
@@ -138,14 +152,23 @@ function verdictOf(
  * @throws LedgerError report-malformed
  */
 export function parseOmissionReport(report: string): Omission {
-  const fields = readReport(report, OMISSION_KIND, ['receipt', 'checkpoint', 'first', 'run']);
-  const { receipt, checkpoint, first, run } = fields;
-  if (typeof first !== 'number' || !Number.isSafeInteger(first) || first < 0) throw malformed('not an index');
-  if (!Array.isArray(run)) throw malformed('not a run of entries');
-  return { receipt: textOf(receipt), checkpoint: textOf(checkpoint), first, run: run.map(readProvenEntry) };
+  const names = ['receipt', 'checkpoint', 'first', 'left', 'leaves', 'proof', 'entries'];
+  const { receipt, checkpoint, first, left, leaves, proof, entries } = readReport(report, OMISSION_KIND, names);
+  if (!Array.isArray(entries)) throw malformed('not a list of entries');
+  const shown = entries.map(readShown);
+  if (shown.some(({ index }, i) => index <= (shown[i - 1]?.index ?? -1))) throw malformed('entries out of order');
+  return {
+    receipt: textOf(receipt),
+    checkpoint: textOf(checkpoint),
+    first: indexOf(first),
+    left: proofOf(left),
+    leaves: hashesOf(leaves, OMISSION_LEAVES_MAX),
+    proof: proofOf(proof),
+    entries: shown,
+  };
 }
 
-function readProvenEntry(value: Parameters<typeof readFields>[0]): ProvenEntry {
-  const { entry, proof } = readFields(value, ['entry', 'proof']);
-  return { entry: bytesOf(entry), proof: proofOf(proof) };
+function readShown(value: Json): ShownEntry {
+  const { index, entry } = readFields(value, ['index', 'entry']);
+  return { index: indexOf(index), entry: bytesOf(entry) };
 }

@@ -85,6 +85,20 @@ export function hashOf(value: Json | undefined): Hash {
   return hash;
 }
 
+/** A place on the ledger. @throws LedgerError report-malformed */
+export function indexOf(value: Json | undefined): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw malformed('not an index');
+  return value;
+}
+
+/** Hashes one after the other, as in a tile. @throws LedgerError report-malformed; also for more than `max` */
+export function hashesOf(value: Json | undefined, max: number): Hash[] {
+  const bytes = bytesOf(value);
+  const count = bytes.length / HASH_BYTES;
+  if (!Number.isInteger(count) || count > max) throw malformed(`hashes of ${bytes.length} bytes`);
+  return Array.from({ length: count }, (_, i) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES));
+}
+
 /** The hashes of one proof. @throws LedgerError report-malformed */
 export function proofOf(value: Json | undefined): Hash[] {
   if (!Array.isArray(value) || value.length > PROOF_HASHES_MAX) throw malformed('not the hashes of a proof');

@@ -4,12 +4,14 @@ import { expect } from 'chai';
 import { utf8Decode, utf8Encode } from '../core/bytes.ts';
 import { type DepositEntry, formatEntry } from '../core/entry.ts';
 import { LedgerError } from '../core/errors.ts';
+import { leafHash } from '../core/hash.ts';
 import {
   checkOmissionReport,
   formatOmissionReport,
   type Omission,
   parseOmissionReport,
 } from '../core/omission-report.ts';
+import { TileReader } from '../core/tile-reader.ts';
 import { ORIGIN, TestLog, testSigner } from '../witness/testing.ts';
 import { ReceiptMonitor, type ReceiptState } from './receipts.ts';
 import { cosignedNote, depositEntry, RECEIPT_COURTS, RECEIPT_TRUST, receiptOf, tilesOfLog } from './testing.ts';
@@ -27,9 +29,14 @@ function ledger(entries: readonly (DepositEntry | string)[]): TestLog {
   return log;
 }
 
-async function monitorOf(log: TestLog, timeSeconds = LATE_SECONDS, signers = RECEIPT_COURTS): Promise<ReceiptMonitor> {
+async function monitorOf(
+  log: TestLog,
+  timeSeconds = LATE_SECONDS,
+  signers = RECEIPT_COURTS,
+  leavesMax?: number,
+): Promise<ReceiptMonitor> {
   const note = utf8Decode(await cosignedNote(log, log.entries.length, signers, timeSeconds)) ?? '';
-  return new ReceiptMonitor(note, RECEIPT_TRUST, tilesOfLog(log));
+  return new ReceiptMonitor(note, RECEIPT_TRUST, tilesOfLog(log), leavesMax);
 }
 
 async function look(log: TestLog, of: DepositEntry, timeSeconds?: bigint, nowMs = DEADLINE + 1): Promise<ReceiptState> {
@@ -122,7 +129,7 @@ describe('receipts whose entry was dropped', () => {
       const log = ledger(ALL.filter((each) => each !== dropped));
       const { what, report } = broken(await look(log, dropped));
       expect(what, `entry ${i}`).to.equal('omission');
-      expect(parseOmissionReport(report).run.length).to.be.at.most(5);
+      expect(parseOmissionReport(report).leaves.length).to.be.at.most(5);
     }
   });
 
@@ -135,8 +142,9 @@ describe('receipts whose entry was dropped', () => {
   it('are proven broken beside entries of kinds that are not known, which are no bounds', async () => {
     const log = ledger(['newer', entry(1, 1), 'newer', entry(2, 2), 'newer', 'newer', entry(3, 4), 'newer']);
     const { report } = broken(await look(log, entry(9, 3)));
-    const { first, run } = parseOmissionReport(report);
-    expect([first, run.length]).to.deep.equal([3, 4]);
+    const { first, leaves, entries } = parseOmissionReport(report);
+    expect([first, leaves.length]).to.deep.equal([3, 4]);
+    expect(entries.map(({ index }) => index)).to.deep.equal([3, 6]);
     expect(broken(await look(log, entry(9, 0))).what).to.equal('omission');
     expect(broken(await look(log, entry(9, 5))).what).to.equal('omission');
     expect(broken(await look(ledger(['newer', 'newer']), entry(9, 5))).what).to.equal('omission');
@@ -145,7 +153,36 @@ describe('receipts whose entry was dropped', () => {
   it('are proven broken among 600 neighbours of one millisecond', async () => {
     const many = Array.from({ length: 600 }, (_, i) => entry(i, 4));
     const { report } = broken(await look(ledger([entry(1000, 3), ...many, entry(1001, 5)]), entry(2000, 4)));
-    expect(parseOmissionReport(report).run).to.have.lengthOf(602);
+    expect(parseOmissionReport(report).leaves).to.have.lengthOf(602);
+  });
+
+  /** Entries of an unknown kind around the place of one received at 5 ms. */
+  function padded(count: number, bytes: number): TestLog {
+    const log = new TestLog();
+    log.append(formatEntry(entry(1, 0)));
+    for (let i = 0; i < count; i++) {
+      log.append(Uint8Array.from({ length: bytes }, (_, at) => (at < 2 ? (i >> (8 * at)) & 255 : 0)));
+    }
+    log.append(formatEntry(entry(2, 10)));
+    return log;
+  }
+
+  it('are proven broken among long padding, which does not reach the report', async () => {
+    const { report } = broken(await look(padded(400, 65_000), entry(3, 5)));
+    expect(parseOmissionReport(report).entries).to.have.lengthOf(2);
+    expect(report.length).to.be.below(400 * 43 + 10_000);
+  });
+
+  it('are buried by more padding than a report can hold, wherever the search meets it', async () => {
+    const receipt = await receiptOf(entry(3, 5), DEADLINE);
+    for (const [count, state] of [
+      [298, 'broken'],
+      [299, 'buried'],
+      [700, 'buried'],
+    ] as const) {
+      const monitor = await monitorOf(padded(count, 2), LATE_SECONDS, RECEIPT_COURTS, 300);
+      expect((await monitor.look(receipt, DEADLINE + 1)).state, `${count} entries`).to.equal(state);
+    }
   });
 
   it('are proven broken where the entry was put in the wrong place', async () => {
@@ -184,30 +221,49 @@ describe('omission reports', () => {
       expect(await changed({ receipt })).to.equal('report-unproven');
       for (let first = 0; first <= log.entries.length; first++) {
         for (let last = first; last <= log.entries.length; last++) {
-          const run = log.entries.slice(first, last).map((each, i) => ({ entry: each, proof: proof(first + i) }));
-          expect(refusal(formatOmissionReport({ ...real, receipt, first, run }))).to.equal('report-unproven');
+          expect(refusal(formatOmissionReport({ ...(await omission(first, last)), receipt }))).to.equal(
+            'report-unproven',
+          );
         }
       }
     }
   });
 
-  function proof(index: number): Uint8Array[] {
-    return log.subtreeProof(index, index + 1, log.entries.length);
+  /** The run [first, last) with all its entries whole, proven as the ledger has it. */
+  async function omission(first: number, last: number): Promise<Omission> {
+    const { checkpoint: head } = await log.head(log.entries.length);
+    const reader = new TileReader(head, tilesOfLog(log));
+    const leaves = log.entries.slice(first, last).map(leafHash);
+    const entries = log.entries.slice(first, last).map((each, i) => ({ index: first + i, entry: each }));
+    const { hashes: left } = await reader.range(first);
+    return { ...real, first, left, leaves, proof: await reader.consistencyProof(last), entries };
   }
 
-  it('are refused with a gap, a missing bound, another index, or an entry that is not there', async () => {
-    const { run, first } = real;
-    expect(await changed({ run: run.slice(1), first: first + 1 })).to.equal('report-unproven');
-    expect(await changed({ run: run.slice(0, -1) })).to.equal('report-unproven');
-    expect(await changed({ run: [] })).to.equal('report-unproven');
-    expect(await changed({ run: [], first: log.entries.length })).to.equal('report-unproven');
-    expect(await changed({ run: [...run.slice(0, 1), ...run.slice(2)] })).to.equal('proof-bad');
-    expect(await changed({ first: first + 1 })).to.match(/^proof-/);
-    expect(await changed({ first: log.entries.length })).to.equal('proof-malformed');
-    const [head, ...rest] = run;
-    expect(await changed({ run: [{ entry: formatEntry(entry(50, 0)), proof: head?.proof ?? [] }, ...rest] })).to.equal(
+  it('are refused with a missing bound, a gap, another index, or a leaf or an entry that is not there', async () => {
+    const { first, leaves, entries } = real;
+    const last = first + leaves.length;
+    const unproven = async (from: number, to: number): Promise<string> =>
+      refusal(formatOmissionReport(await omission(from, to)));
+    expect(await unproven(first, last)).to.equal('proven');
+    expect(await unproven(first + 1, last)).to.equal('report-unproven');
+    expect(await unproven(first, last - 1)).to.equal('report-unproven');
+    expect(await unproven(first, first)).to.equal('report-unproven');
+    expect(await unproven(log.entries.length, log.entries.length)).to.equal('report-unproven');
+    expect(await changed({ entries: entries.slice(1) })).to.equal('report-unproven');
+    expect(await changed({ entries: entries.slice(0, 1) })).to.equal('report-unproven');
+    expect(await changed({ entries: [] })).to.equal('report-unproven');
+    expect(await changed({ leaves: leaves.toSpliced(1, 1) })).to.match(/^proof-/);
+    expect(await changed({ leaves: leaves.toSpliced(1, 1, leafHash(formatEntry(entry(50, 0)))) })).to.equal(
       'proof-bad',
     );
+    expect(await changed({ first: first + 1 })).to.match(/^(proof|report)-/);
+    expect(await changed({ left: [...real.left, ...leaves.slice(0, 1)] })).to.equal('report-malformed');
+    expect(await changed({ left: real.left.map(() => leafHash(formatEntry(dropped))) })).to.equal('proof-bad');
+    expect(await changed({ first: log.entries.length, left: leaves.slice(0, 1) })).to.equal('report-malformed');
+    const [head = { index: 0, entry: new Uint8Array() }, ...rest] = entries;
+    expect(await changed({ entries: [{ ...head, entry: formatEntry(entry(50, 0)) }, ...rest] })).to.equal('proof-bad');
+    expect(await changed({ entries: [{ ...head, index: head.index + 1 }, ...rest] })).to.equal('proof-bad');
+    expect(await changed({ entries: [...rest, head] })).to.equal('report-malformed');
   });
 
   it('are refused without cosignatures after the deadline that alone satisfy the policy', async () => {

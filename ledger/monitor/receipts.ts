@@ -3,13 +3,12 @@
 // Nobody's index is asked: the place is found from the entries themselves, which stand in order of receipt.
 
 import { equal } from '../core/bytes.ts';
-import { openCheckpoint } from '../core/checkpoint.ts';
-import { LedgerError } from '../core/errors.ts';
-import { TILE_WIDTH } from '../core/limits.ts';
+import { cosignedAfter, openJudged } from '../core/epoch.ts';
+import { type Hash, leafHash } from '../core/hash.ts';
+import { OMISSION_LEAVES_MAX, TILE_WIDTH } from '../core/limits.ts';
 import { parseNote } from '../core/note.ts';
 import {
   checkOmissionReport,
-  cosignedAfter,
   formatOmissionReport,
   type OmissionTrust,
   type ProvenOmission,
@@ -22,35 +21,42 @@ import type { SignedHead } from '../log/ports.ts';
 
 /**
  * What became of a receipt. `not-due`: not there, and the deadline has not passed. `undecided`: not there, and no checkpoint is cosigned
- * after the deadline yet, so that nothing can be shown; ask again. `broken`: shown, by `report`.
+ * after the deadline yet, so that nothing can be shown; ask again. `buried`: there are more entries around its place than a report can hold,
+ * which no honest ledger has. `broken`: shown, by `report`.
  */
 export type ReceiptState =
   | { readonly state: 'honoured'; readonly index: number }
-  | { readonly state: 'not-due' | 'undecided' }
+  | { readonly state: 'not-due' | 'undecided' | 'buried' }
   | { readonly state: 'broken'; readonly what: ProvenOmission['what']; readonly id: string; readonly report: string };
 
 /** Bundles kept: sorted receipts then read each bundle about once. */
 const BUNDLES_KEPT_MAX = 64;
 
-/** Neighbours in one proof. As many entries would have to be of one millisecond, or of kinds without a time. */
-const RUN_ENTRIES_MAX = 16_384;
+/** What is kept of an entry, however long it is. */
+interface Seen {
+  readonly leaf: Hash;
+  readonly received: string | undefined;
+}
 
 /** Looks receipts up under one checkpoint. */
 export class ReceiptMonitor {
   readonly #head: SignedHead;
   readonly #trust: OmissionTrust;
+  readonly #leavesMax: number;
   readonly #reader: TileReader;
-  readonly #bundles = new Map<number, Uint8Array[]>();
+  readonly #bundles = new Map<number, readonly Seen[]>();
 
   /**
    * @param note the newest checkpoint of the ledger, whole
    * @param fetch where its tiles and entries may be read; not trusted
-   * @throws LedgerError when the note is not signed by a log of the policy
+   * @param leavesMax entries that a report may speak of
+   * @throws LedgerError when the note is not signed by the log, with a key of the epoch of its size
    */
-  constructor(note: string, trust: OmissionTrust, fetch: FetchTile) {
-    const logKeys = trust.policy.logs.map(({ key }) => key);
-    this.#head = { note, checkpoint: openCheckpoint(parseNote(note), logKeys) };
+  constructor(note: string, trust: OmissionTrust, fetch: FetchTile, leavesMax: number = OMISSION_LEAVES_MAX) {
+    const parsed = parseNote(note);
+    this.#head = { note, checkpoint: openJudged(parsed, trust.epochs) };
     this.#trust = trust;
+    this.#leavesMax = leavesMax;
     this.#reader = new TileReader(this.#head.checkpoint, fetch);
   }
 
@@ -61,61 +67,66 @@ export class ReceiptMonitor {
    * @throws LedgerError when it is no receipt of this log, or the tiles are not those of the checkpoint; and what `fetch` throws
    */
   async look(text: string, nowMs: number): Promise<ReceiptState> {
-    const { origin } = this.#head.checkpoint;
-    const receipt = openReceipt(text, receiptKeysOf(origin, this.#trust.receiptKeys));
+    const { epochs } = this.#trust;
+    const receipt = openReceipt(text, receiptKeysOf(this.#head.checkpoint.origin, epochs));
+    const promised = leafHash(receipt.entryBytes);
     const run = await this.#run(receipt.entry.received);
-    const at = run.entries.findIndex((entry) => equal(entry, receipt.entryBytes));
+    if (run === undefined) return { state: 'buried' };
+    const at = run.seen.findIndex(({ leaf }) => equal(leaf, promised));
     if (at >= 0) return { state: 'honoured', index: run.first + at };
-    if (cosignedAfter(parseNote(this.#head.note), this.#trust.policy, receipt.deadline) === undefined) {
-      return { state: nowMs > Date.parse(receipt.deadline) ? 'undecided' : 'not-due' };
+    const deadlineMs = Date.parse(receipt.deadline);
+    if (cosignedAfter(parseNote(this.#head.note), epochs, deadlineMs) === undefined) {
+      return { state: nowMs > deadlineMs ? 'undecided' : 'not-due' };
     }
     const report = await this.#report(text, run);
     return { state: 'broken', what: checkOmissionReport(report, this.#trust).what, id: receipt.entry.id, report };
   }
 
-  async #report(receipt: string, { first, entries }: Run): Promise<string> {
-    const run = [];
-    for (const [i, entry] of entries.entries()) {
-      run.push({ entry, proof: await this.#reader.inclusionProof(first + i) });
+  async #report(receipt: string, { first, seen }: Run): Promise<string> {
+    const { hashes: left } = await this.#reader.range(first);
+    const proof = await this.#reader.consistencyProof(first + seen.length);
+    const entries = [];
+    for (const i of telling(seen)) {
+      const [entry] = await this.#reader.entries(first + i, first + i + 1);
+      if (entry !== undefined) entries.push({ index: first + i, entry });
     }
-    return formatOmissionReport({ receipt, checkpoint: this.#head.note, first, run });
+    const leaves = seen.map(({ leaf }) => leaf);
+    return formatOmissionReport({ receipt, checkpoint: this.#head.note, first, left, leaves, proof, entries });
   }
 
-  /** All entries between the last one received before a time and the first one received after it, both included. */
-  async #run(received: string): Promise<Run> {
+  /** All entries between the last one received before a time and the first one received after it, both included; undefined when too many. */
+  async #run(received: string): Promise<Run | undefined> {
     const { size } = this.#head.checkpoint;
     const place = await this.#firstNotBefore(received);
     let first = place;
     for (let time: string | undefined; first > 0 && (time === undefined || time >= received); ) {
-      time = receivedOf(await this.#entry(--first));
-      this.#requireShort(place - first);
+      if (place - first === this.#leavesMax) return undefined;
+      time = (await this.#seen(--first)).received;
     }
-    const entries: Uint8Array[] = [];
+    const seen: Seen[] = [];
     for (
       let i = first, time: string | undefined;
       i < size && (i <= place || time === undefined || time <= received);
       i++
     ) {
-      const entry = await this.#entry(i);
-      entries.push(entry);
-      time = receivedOf(entry);
-      this.#requireShort(entries.length);
+      if (seen.length === this.#leavesMax) return undefined;
+      const entry = await this.#seen(i);
+      seen.push(entry);
+      time = entry.received;
     }
-    return { first, entries };
+    return { first, seen };
   }
 
-  #requireShort(entries: number): void {
-    if (entries > RUN_ENTRIES_MAX)
-      throw new LedgerError('report-unproven', `more than ${RUN_ENTRIES_MAX} entries of one time`);
-  }
-
-  /** Index of the first entry not received before a time, by halving; entries without a time go with the one before them. */
+  /**
+   * Index of the first entry not received before a time, by halving; entries without a time go with the one before them. Of more of those than
+   * a run may have only the last are looked through: then this is a place behind them, and the run is too long.
+   */
   async #firstNotBefore(received: string): Promise<number> {
     let lo = 0;
     let hi = this.#head.checkpoint.size;
     while (lo < hi) {
       const middle = Math.floor((lo + hi) / 2);
-      const { index, time } = await this.#timeAtOrBefore(middle, lo);
+      const { index, time } = await this.#timeAtOrBefore(middle, Math.max(lo, middle - this.#leavesMax));
       if (time !== undefined && time >= received) hi = index;
       else lo = middle + 1;
     }
@@ -125,35 +136,42 @@ export class ReceiptMonitor {
   /** The last entry with a time in [lo, index]; when there is none, `index` itself without one. */
   async #timeAtOrBefore(index: number, lo: number): Promise<{ index: number; time: string | undefined }> {
     for (let i = index; i >= lo; i--) {
-      const time = receivedOf(await this.#entry(i));
+      const { received: time } = await this.#seen(i);
       if (time !== undefined) return { index: i, time };
-      this.#requireShort(index - i);
     }
     return { index, time: undefined };
   }
 
-  async #entry(index: number): Promise<Uint8Array> {
+  async #seen(index: number): Promise<Seen> {
     const number = Math.floor(index / TILE_WIDTH);
     const bundle = this.#bundles.get(number) ?? (await this.#readBundle(number));
     // Least recently used first.
     this.#bundles.delete(number);
     this.#bundles.set(number, bundle);
-    const entry = bundle[index - number * TILE_WIDTH];
-    if (entry === undefined) throw new Error('invariant: an entry inside its bundle');
-    return entry;
+    const seen = bundle[index - number * TILE_WIDTH];
+    if (seen === undefined) throw new Error('invariant: an entry inside its bundle');
+    return seen;
   }
 
-  async #readBundle(number: number): Promise<Uint8Array[]> {
+  async #readBundle(number: number): Promise<Seen[]> {
     const hi = Math.min(this.#head.checkpoint.size, (number + 1) * TILE_WIDTH);
     const bundle = await this.#reader.entries(number * TILE_WIDTH, hi);
     const [oldest] = this.#bundles.keys();
     if (oldest !== undefined && this.#bundles.size >= BUNDLES_KEPT_MAX) this.#bundles.delete(oldest);
-    return bundle;
+    return bundle.map((entry) => ({ leaf: leafHash(entry), received: receivedOf(entry) }));
   }
 }
 
 /** Neighbours on the ledger. */
 interface Run {
   readonly first: number;
-  readonly entries: readonly Uint8Array[];
+  readonly seen: readonly Seen[];
+}
+
+/** Places in a run of the entries whose times a stranger needs: the outermost that say one, and the first two in the wrong order. */
+function telling(seen: readonly Seen[]): number[] {
+  const timed = seen.flatMap(({ received }, place) => (received === undefined ? [] : [{ received, place }]));
+  const fall = timed.findIndex(({ received }, i) => received < (timed[i - 1]?.received ?? ''));
+  const shown = [timed[0], ...(fall < 0 ? [] : timed.slice(fall - 1, fall + 1)), timed.at(-1)];
+  return [...new Set(shown.flatMap((each) => each?.place ?? []))];
 }

@@ -8,7 +8,7 @@ import { sha256 } from '../core/hash.ts';
 import { TILE_WIDTH } from '../core/limits.ts';
 import { formatNote, formatVkey, parseNote } from '../core/note.ts';
 import type { OmissionTrust } from '../core/omission-report.ts';
-import { parsePolicy } from '../core/policy.ts';
+import { type Policy, parsePolicy } from '../core/policy.ts';
 import { formatReceiptText, receiptKeyName } from '../core/receipt.ts';
 import { type Signer, signNote } from '../core/signature.ts';
 import { parseTilePath } from '../core/tile.ts';
@@ -135,16 +135,24 @@ export async function receiptOf(entry: DepositEntry, deadlineMs: number, signer 
 /** Three courts of which two are needed, with their signers. */
 export const RECEIPT_COURTS = ['court-1', 'court-2', 'court-3'].map((name) => testSigner(`${name}.test.example`, 0x04));
 
-/** Believes the test log, those courts, and that receipt key. */
-export const RECEIPT_TRUST: OmissionTrust = {
-  policy: parsePolicy(
+/** A policy of one log and three courts of which two are needed. */
+export function receiptPolicy(log: Signer, courts: readonly Signer[]): Policy {
+  return parsePolicy(
     [
-      `log ${formatVkey(testSigner(ORIGIN, 0x01).key)}`,
-      ...RECEIPT_COURTS.map(({ key }, i) => `witness court-${i + 1} ${formatVkey(key)}`),
+      `log ${formatVkey(log.key)}`,
+      ...courts.map(({ key }, i) => `witness court-${i + 1} ${formatVkey(key)}`),
       'group courts 2 court-1 court-2 court-3',
       'quorum courts',
       '',
     ].join('\n'),
-  ),
-  receiptKeys: [RECEIPT_SIGNER.key],
-};
+  );
+}
+
+/** Believes this policy and this receipt key, as nothing has ever changed. */
+export function receiptTrust(policy: Policy): OmissionTrust {
+  const receiptKeys = [RECEIPT_SIGNER.key];
+  return { epochs: [{ policy, receiptKeys, revoked: [], sinceMs: undefined, upTo: Number.POSITIVE_INFINITY }] };
+}
+
+/** Believes the test log, those courts, and that receipt key. */
+export const RECEIPT_TRUST = receiptTrust(receiptPolicy(testSigner(ORIGIN, 0x01), RECEIPT_COURTS));

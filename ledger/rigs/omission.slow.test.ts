@@ -8,7 +8,7 @@ import { type DepositEntry, parseDepositEntry } from '../core/entry.ts';
 import { checkOmissionReport, type OmissionTrust } from '../core/omission-report.ts';
 import { type Session, start, untilPublished, World } from '../log/testing.ts';
 import { ReceiptMonitor } from '../monitor/receipts.ts';
-import { RECEIPT_SIGNER, receiptOf } from '../monitor/testing.ts';
+import { receiptOf, receiptTrust } from '../monitor/testing.ts';
 import { memoryStores } from '../store/memory.ts';
 
 const RECEIPTS = 10_000;
@@ -58,7 +58,7 @@ async function platform(): Promise<Platform> {
   world.clock.ms += 2 * DEADLINE_MS;
   await session.append();
   await untilPublished(session, count - dropped.size + 1);
-  const trust = { policy: world.policy, receiptKeys: [RECEIPT_SIGNER.key] };
+  const trust = receiptTrust(world.policy);
   return { session, given, trust, nowMs: world.clock.ms, lookup: (id) => index.get(id) };
 }
 

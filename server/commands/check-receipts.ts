@@ -7,7 +7,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { utf8Decode } from '../../ledger/core/bytes.ts';
+import { epochAt, isAccepted, openJudged } from '../../ledger/core/epoch.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
+import { parseNote } from '../../ledger/core/note.ts';
 import type { Http } from '../../ledger/log/ports.ts';
 import { collectNote } from '../../ledger/monitor/collect.ts';
 import { tilesOf } from '../../ledger/monitor/peer.ts';
@@ -81,22 +83,53 @@ async function decide(receipts: readonly Receipt[], sources: Sources): Promise<F
   const found = await look(receipts, sources);
   const isOpen = found?.states.some(({ state }) => !(state instanceof Error) && state.state === 'undecided');
   if (found === undefined || isOpen !== true) return found;
-  complain(await cosignAgain(urls, found.note, trust.policy, http), terminal);
+  // Today's cosigners are asked, about a checkpoint that may bear the signature of an earlier key of the log.
+  const { size } = openJudged(parseNote(found.note), trust.epochs);
+  const policy = { ...trust.policy, logs: epochAt(trust.epochs, size).policy.logs };
+  complain(await cosignAgain(urls, found.note, policy, http), terminal);
   return look(receipts, sources);
 }
 
 /** Undefined when no checkpoint that is shown is one that the policy accepts. */
-async function look(
-  receipts: readonly Receipt[],
-  { urls, trust, http, terminal }: Sources,
-): Promise<Found | undefined> {
-  const { note, failures } = await collectNote(urls, trust.policy, http);
-  complain(failures, terminal);
+async function look(receipts: readonly Receipt[], sources: Sources): Promise<Found | undefined> {
+  const { urls, trust, http } = sources;
+  const note = await newestNote(sources);
   if (note === undefined) return undefined;
   const monitors = urls.map((url) => new ReceiptMonitor(note, trust, tilesOf(url, http)));
   const states = [];
   for (const { path, text } of receipts) states.push({ path, state: await lookAt(text, monitors) });
   return { note, states };
+}
+
+/**
+ * The newest checkpoint that the policy of its size accepts. Cosignatures are joined under one policy after the other, the newest first: after a
+ * change nothing is larger than the last checkpoint of an earlier epoch before somebody deposits something.
+ */
+async function newestNote({ urls, trust: { epochs }, http, terminal }: Sources): Promise<string | undefined> {
+  const logs = epochs.flatMap(({ policy }) => policy.logs);
+  const failures: (readonly Error[])[] = [];
+  for (const { policy } of epochs.toReversed()) {
+    const collected = await collectNote(urls, { ...policy, logs }, http);
+    failures.push(collected.failures);
+    if (collected.note !== undefined && isJudgedGood(collected.note, epochs)) {
+      complain(collected.failures, terminal);
+      return collected.note;
+    }
+  }
+  complain(failures[0] ?? [], terminal);
+  return undefined;
+}
+
+function isJudgedGood(text: string, epochs: Trust['epochs']): boolean {
+  const note = parseNote(text);
+  try {
+    openJudged(note, epochs);
+  } catch (error) {
+    // Signed with a key that the log did not have at that size.
+    if (error instanceof LedgerError) return false;
+    throw error;
+  }
+  return isAccepted(note, epochs);
 }
 
 function complain(failures: readonly Error[], terminal: Terminal): void {
@@ -135,6 +168,12 @@ function tell(path: string, state: ReceiptState | Error, dir: string, { out }: T
       say(
         '已过截止时间仍未上链；尚无截止时间之后联署的检查点，暂不能证明。请以 --url 列出法院和仲裁机构，或稍后再查。',
         'overdue and not on the ledger; no checkpoint is cosigned after the deadline yet, so it cannot be proven: name courts and mirrors with --url, or ask again later',
+      );
+      return EXIT_UNDECIDED;
+    case 'buried':
+      say(
+        '无法判断：该条目应在之处有过多不载时间或时间相同的条目，报告无法容纳。正常的账本不会如此，平台这样做等于拒绝兑现承诺。',
+        'cannot be decided: around its place are more entries without a time, or of one time, than a report can hold. No honest ledger has them: the platform refuses what it promised',
       );
       return EXIT_UNDECIDED;
     case 'broken':

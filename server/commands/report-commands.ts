@@ -5,7 +5,7 @@ import type { Context } from './context.ts';
 export function reportCommands(root: Command, context: Context): void {
   root
     .command('check-report')
-    .description('does a report prove misbehaviour? exit 0 it does, 1 it does not, 64 usage')
+    .description('does a report prove misbehaviour or a broken promise? exit 0 it does, 1 it does not, 64 usage')
     .argument('<file>', 'a file of a member’s reports/ folder')
     .option('--trust <file>', 'trust bundle: the keys of log, cosigners and receipts')
     .option('--vkey <vkey...>', 'the log’s key instead; enough for a fork report')

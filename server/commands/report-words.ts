@@ -2,24 +2,28 @@
  * What a report proves, as a person reads it: one paragraph in Chinese, then one in English, each with who signed what.
  * Names come from the trust bundle; what strangers wrote is quoted as JSON, so that it cannot steer a terminal.
  */
-import { base64Encode } from '../../ledger/core/bytes.ts';
-import { openCosignatures } from '../../ledger/core/cosignature.ts';
+import { base64Encode, equal } from '../../ledger/core/bytes.ts';
+import { openCosigned } from '../../ledger/core/cosigned.ts';
+import { epochAt, revokedIn } from '../../ledger/core/epoch.ts';
 import { type LedgerCode, LedgerError } from '../../ledger/core/errors.ts';
 import type { ProvenFork, SignedCheckpoint } from '../../ledger/core/fork-report.ts';
+import type { VerifierKey } from '../../ledger/core/note.ts';
 import type { ProvenOmission } from '../../ledger/core/omission-report.ts';
 import type { Text } from '../../verifier/core/messages.ts';
-import { witnessesOf } from '../../verifier/core/statement.ts';
+import { type TrustMember, witnessesOf } from '../../verifier/core/statement.ts';
 import type { Trust } from '../../verifier/core/trust.ts';
 
 /** Who vouched for a checkpoint: members with at least one good cosignature on it. */
-type Cosigners = Trust['members'];
+type Cosigners = readonly TrustMember[];
 
 /** What a proven fork says. @param trust names the cosigners; without one they are not looked at */
 export function forkText({ newer, older }: ProvenFork, trust: Trust | undefined): Text {
   const [n, o] = [newer.checkpoint, older.checkpoint];
   const same = n.size === o.size;
   const [byNewer, byOlder] = [cosignersOf(newer, trust), cosignersOf(older, trust)];
-  const both = byNewer.filter((member) => byOlder.includes(member));
+  const both = byNewer.filter(({ member, name }) =>
+    byOlder.some((each) => each.member === member && each.name === name),
+  );
   return {
     zh:
       `本报告证明失信行为：账本 ${quoted(n.origin)} 的密钥签署了两个不能同时成立的检查点。` +
@@ -44,28 +48,34 @@ export function forkText({ newer, older }: ProvenFork, trust: Trust | undefined)
 export function omissionText({ what, receipt, checkpoint, cosigned }: ProvenOmission, trust: Trust): Text {
   const { id, received } = receipt.entry;
   const { origin, size, root } = checkpoint;
-  const by = trust.members.filter(({ member }) =>
-    witnessesOf(trust.policy, member).some((name) => cosigned.includes(name)),
-  );
+  const by = membersBehind(cosigned, trust);
   const found: Text =
     what === 'omission'
       ? {
-          zh: `截止时间之后经法定数联署的账本（长度 ${size}，根哈希 ${base64Encode(root)}）在该条目应在的全部位置上都没有它`,
+          zh: `截止时间之后，法定数联署的账本（长度 ${size}，根哈希 ${base64Encode(root)}）在该条目应在的全部位置上都没有它`,
           en: `The ledger as the quorum cosigned it after the deadline (size ${size}, root hash ${base64Encode(root)}) does not have it at any place where it may stand`,
         }
       : {
           zh: `经法定数联署的账本（长度 ${size}，根哈希 ${base64Encode(root)}）在该条目应在的位置附近违反了“按接收时间排列”的承诺`,
           en: `The ledger as the quorum cosigned it (size ${size}, root hash ${base64Encode(root)}) breaks the promised order of receipt around the place where it must stand`,
         };
+  // Of a broken order no outage is the reason.
+  const why = what === 'omission' ? OUTAGE : { zh: '', en: '' };
   return {
     zh:
-      `本报告证明失信行为：平台以回执承诺，编号 ${id}、接收于 ${received} 的存证最迟于 ${receipt.deadline} 列入账本 ${quoted(origin)}。` +
-      `${found.zh}。回执由平台的回执密钥签署，检查点由账本密钥签署，签名均已验证。${names('截止时间之后联署', by, 'zh')}`,
+      `本报告证明承诺未兑现：平台以回执承诺，编号 ${id}、接收于 ${received} 的存证最迟于 ${receipt.deadline} 列入账本 ${quoted(origin)}，并在法定数联署的检查点之下。` +
+      `${found.zh}。回执由平台的回执密钥签署，检查点由账本密钥签署，签名均已验证。${names('截止时间之后联署', by, 'zh')}${why.zh}`,
     en:
-      `This report proves misbehaviour: by its receipt the platform promised to have deposit ${id}, received at ${received}, on the ledger ${quoted(origin)} by ${receipt.deadline}. ` +
-      `${found.en}. The receipt is signed by the platform's receipt key and the checkpoint by the ledger's key; all signatures were verified. ${names('It was cosigned after the deadline by', by, 'en')}`,
+      `This report proves a broken promise: by its receipt the platform promised to have deposit ${id}, received at ${received}, on the ledger ${quoted(origin)} under a checkpoint cosigned by the quorum by ${receipt.deadline}. ` +
+      `${found.en}. The receipt is signed by the platform's receipt key and the checkpoint by the ledger's key; all signatures were verified. ${names('It was cosigned after the deadline by', by, 'en')}${why.en}`,
   };
 }
+
+/** What a broken promise does not prove. */
+const OUTAGE: Text = {
+  zh: '承诺未兑现不等于平台说谎：联署机构在截止时间之前停止应答，也会如此。',
+  en: 'A broken promise need not be a lie: an outage of the cosigners until after the deadline breaks it too.',
+};
 
 const REFUSALS: Partial<Record<LedgerCode, string>> = {
   'report-malformed': '不是规定格式的报告',
@@ -84,15 +94,32 @@ export function refusalText({ code, message }: LedgerError): Text {
   };
 }
 
-function cosignersOf({ note }: SignedCheckpoint, trust: Trust | undefined): Cosigners {
+/** By the keys of the checkpoint's epoch, as long as they were not revoked. */
+function cosignersOf({ note, checkpoint }: SignedCheckpoint, trust: Trust | undefined): Cosigners {
   if (trust === undefined) return [];
-  const { policy, members } = trust;
-  return members.filter(({ member }) =>
-    witnessesOf(policy, member).some((witness) => {
-      const key = policy.witnesses.get(witness)?.key;
-      return key !== undefined && isCosigned(() => openCosignatures(note, [key]).length > 0);
-    }),
+  const { epochs } = trust;
+  const { policy } = epochAt(epochs, checkpoint.size);
+  const keys = [...policy.witnesses].filter(([name, witness]) => {
+    const alone = { ...policy, witnesses: new Map([[name, witness]]) };
+    return isCosigned(() => openCosigned(alone, note, revokedIn(epochs)).counting.length > 0);
+  });
+  return membersBehind(
+    keys.map(([, { key }]) => key),
+    trust,
   );
+}
+
+/** Whose keys these are, in whatever epoch; each body once, by its latest name. */
+function membersBehind(keys: readonly VerifierKey[], { epochs }: Trust): Cosigners {
+  const found = epochs.flatMap(({ policy, members }) =>
+    members.filter(({ member }) =>
+      witnessesOf(policy, member).some((name) => {
+        const own = policy.witnesses.get(name)?.key.publicKey;
+        return own !== undefined && keys.some(({ publicKey }) => equal(publicKey, own));
+      }),
+    ),
+  );
+  return [...new Map(found.map((member) => [member.member, member])).values()];
 }
 
 /** A cosignature that does not verify is nobody's; the log's own signature stands without it. */

@@ -5,12 +5,19 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { utf8Decode } from '../../ledger/core/bytes.ts';
 import { type DepositEntry, formatEntry } from '../../ledger/core/entry.ts';
+import { formatForkReport } from '../../ledger/core/fork-report.ts';
+import { formatVkey, type VerifierKey } from '../../ledger/core/note.ts';
+import { formatOmissionReport, parseOmissionReport } from '../../ledger/core/omission-report.ts';
 import type { Signer } from '../../ledger/core/signature.ts';
 import { parseTilePath } from '../../ledger/core/tile.ts';
+import { formatTlogProof } from '../../ledger/core/tlog-proof.ts';
 import { cosignedNote, depositEntry, receiptOf, tilesOfLog } from '../../ledger/monitor/testing.ts';
 import { originHash } from '../../ledger/witness/request.ts';
-import { TestLog } from '../../ledger/witness/testing.ts';
+import { TestLog, testCosigner } from '../../ledger/witness/testing.ts';
+import { statementDigest } from '../../verifier/core/statement.ts';
+import { parseTrustBundle, type TrustBundle } from '../../verifier/core/trust.ts';
 import { KEY_FILES } from '../config.ts';
 import { readSigner } from '../keys.ts';
 import { runProgram } from '../program.ts';
@@ -134,7 +141,7 @@ describe('probata check-receipts and check-report', () => {
     const confirmed = await probata('check-report', report, '--trust', trust());
     expect(confirmed.code).equal(0);
     expect(confirmed.stdout).match(
-      /^本报告证明失信行为：平台以回执承诺.*\nThis report proves misbehaviour: by its receipt/,
+      /^本报告证明承诺未兑现：平台以回执承诺.*不等于.*\nThis report proves a broken promise: by its receipt.*under a checkpoint cosigned.*need not be a lie/,
     );
     expect(confirmed.stdout)
       .contain(dropped.id)
@@ -154,6 +161,151 @@ describe('probata check-receipts and check-report', () => {
       (await probata('check-receipts', file, '--url', ...at, '--trust', trust(), '--out', out)).code;
     expect(await ask(urls)).equal(1);
     expect(await ask(urls.slice(1))).equal(2);
+  });
+
+  describe('across a change of policy', () => {
+    /** Days after the receipts: their deadline is 1. */
+    const [REPORTED, CHANGED, LATER] = [2, 3, 4];
+    const REPLACED = ['court-1', 'court-2'];
+    const replaced = REPLACED.flatMap((member) => testCosigner(`${member}.demo.example`));
+    const nextLog = new TestLog(ORIGIN);
+    let bundle: TrustBundle;
+    let digest: string;
+    /** A report made before the change, and the bundle after it. */
+    let report: string;
+    let after: string;
+
+    before(async () => {
+      bundle = JSON.parse(readFileSync(trust(), 'utf8')) as TrustBundle;
+      report = await reportOf(await serve('/before', QUORUM, REPORTED), trust());
+      ({ digest } = parseTrustBundle(new Uint8Array(readFileSync(trust()))));
+      after = await changeTo({ ...bundle, policy: replacedKeys(bundle.policy) }, log);
+      log.append(formatEntry(depositEntry(4, PAST + CHANGED * DAY_MS + 1)));
+      for (const entry of log.entries) nextLog.append(entry);
+    });
+
+    /** The policy with another key of the log and other keys of two courts. */
+    function replacedKeys(policy: string): string {
+      const courts = REPLACED.flatMap((member) => signersOf(member).map(({ key }) => formatVkey(key)));
+      const keys = [[formatVkey(log.signer.key), formatVkey(nextLog.signer.key)] as const];
+      const pairs = [...keys, ...courts.map((vkey, i) => [vkey, formatVkey(replaced[i]?.key as VerifierKey)] as const)];
+      return pairs.reduce((text, [old, next]) => text.replace(old, next), policy);
+    }
+
+    /** The bundle once the change to this statement is on the ledger, and the old policy's members have cosigned it. */
+    async function changeTo(next: TrustBundle, on: TestLog): Promise<string> {
+      const received = new Date(PAST + CHANGED * DAY_MS).toISOString();
+      const extra = formatEntry({ kind: 'policy', v: 1, received, statement: statementDigest(next, digest) });
+      on.append(extra);
+      const signers = [...QUORUM, 'court-4'].flatMap(signersOf);
+      const checkpoint = utf8Decode(await cosignedNote(on, 3, signers, secondsAt(CHANGED))) ?? '';
+      const change = formatTlogProof({ extra, index: 2, proof: on.subtreeProof(2, 3, 3), checkpoint });
+      const { notBefore: _, notAfter: __, ...ended } = bundle;
+      const path = join(mkdtempSync(join(data, 'bundle-')), 'trust.json');
+      writeFileSync(path, JSON.stringify({ ...next, epochs: [{ ...ended, change }] }));
+      return path;
+    }
+
+    /** The report that check-receipts writes of the dropped deposit. */
+    async function reportOf(url: string, believed: string): Promise<string> {
+      const dir = mkdtempSync(join(data, 'epoch-'));
+      const { code, stdout } = await probata(
+        'check-receipts',
+        await receipt(dropped),
+        '--url',
+        url,
+        '--trust',
+        believed,
+        '--out',
+        dir,
+      );
+      expect(code, stdout).equal(1);
+      return join(dir, `omission-${dropped.id}.json`);
+    }
+
+    async function check(file: string, believed: string): Promise<string> {
+      const { code, stdout } = await probata('check-report', file, '--trust', believed);
+      return code === 0 ? 'proven' : (/\(([a-z-]+)\)/.exec(stdout)?.[1] ?? stdout);
+    }
+
+    /** A copy of the report under another checkpoint of the same tree. */
+    async function under(note: Uint8Array): Promise<string> {
+      const path = join(data, 'under.json');
+      const checkpoint = utf8Decode(note) ?? '';
+      writeFileSync(path, formatOmissionReport({ ...parseOmissionReport(readFileSync(report, 'utf8')), checkpoint }));
+      return path;
+    }
+
+    const secondsAt = (days: number): bigint => BigInt(PAST / 1000 + days * 86_400);
+
+    it('a report from before log and courts had other keys still proves what it proved, and names who signed', async () => {
+      expect(await check(report, trust())).equal('proven');
+      expect(await check(report, after)).equal('proven');
+      const { stdout } = await probata('check-report', report, '--trust', after);
+      expect(stdout).contain('(court-1)').contain('(court-2)').contain('(arbitration-1)').not.contain('(court-4)');
+    });
+
+    it('a report from after it is proven by the bundle from after it alone', async () => {
+      const signers = [...replaced, ...['court-3', 'arbitration-1'].flatMap(signersOf)];
+      notes.set('/after/checkpoint', await cosignedNote(nextLog, 4, signers, secondsAt(LATER)));
+      const made = await reportOf(`${base}/after`, after);
+      expect(await check(made, after)).equal('proven');
+      expect(await check(made, trust())).equal('note-not-signed');
+    });
+
+    it('receipts are held against the last checkpoint of the ended policy while there is no larger one', async () => {
+      const ask = async (file: string): Promise<number> =>
+        (await probata('check-receipts', file, '--url', `${base}/last`, '--trust', after, '--out', out)).code;
+      const late = await receipt(depositEntry(5, PAST + 7), PAST + (CHANGED + 0.5) * DAY_MS);
+      notes.set('/last/checkpoint', await cosignedNote(log, 3, QUORUM.flatMap(signersOf), secondsAt(CHANGED)));
+      expect(await ask(await receipt(kept))).equal(0);
+      expect(await ask(await receipt(dropped))).equal(1);
+      expect(await ask(late), 'nobody has cosigned since').equal(2);
+      notes.set('/last/checkpoint', await cosignedNote(log, 3, QUORUM.flatMap(signersOf), secondsAt(LATER)));
+      expect(await ask(late), 'by those who have left').equal(2);
+      const today = [...replaced, ...['court-3', 'arbitration-1'].flatMap(signersOf)];
+      notes.set('/last/checkpoint', await cosignedNote(log, 3, today, secondsAt(LATER)));
+      expect(await ask(late), 'by those who are there now').equal(1);
+    });
+
+    it('courts that have left accuse nobody by what they cosign later', async () => {
+      const late = await cosignedNote(log, 2, QUORUM.flatMap(signersOf), secondsAt(LATER));
+      expect(await check(await under(late), trust())).equal('proven');
+      expect(await check(await under(late), after)).equal('report-unproven');
+    });
+
+    /** A bundle in which court-2's keys are revoked, days after the receipts. */
+    async function revoke(days: number): Promise<string> {
+      const at = new Date(PAST + days * DAY_MS).toISOString();
+      const revoked = signersOf('court-2').map(({ key }) => ({ key: formatVkey(key), at }));
+      const on = new StolenLog(log.signer);
+      for (const entry of [kept, last]) on.append(formatEntry(entry));
+      return changeTo({ ...bundle, policy: replacedKeys(bundle.policy), revoked }, on);
+    }
+
+    it('a revoked court accuses nobody by what it cosigns from then on', async () => {
+      expect(await check(report, await revoke(REPORTED + 0.5))).equal('proven');
+      expect(await check(report, await revoke(REPORTED - 0.5))).equal('report-unproven');
+    });
+
+    it('a fork report names who cosigned with the keys of that time, and nobody for a revoked key', async () => {
+      const fork = new StolenLog(log.signer);
+      for (const entry of [kept, dropped]) fork.append(formatEntry(entry));
+      const noteOf = async (of: TestLog): Promise<string> =>
+        utf8Decode(await cosignedNote(of, 2, QUORUM.flatMap(signersOf), secondsAt(REPORTED))) ?? '';
+      const path = join(data, 'fork.json');
+      const [newer, older] = [await noteOf(fork), await noteOf(log)];
+      writeFileSync(path, formatForkReport({ newer, older, root: fork.root(0, 2), proof: [] }));
+      const both = async (believed: string): Promise<string> =>
+        /both were cosigned.*/.exec((await probata('check-report', path, '--trust', believed)).stdout)?.[0] ?? '';
+      expect(await both(after))
+        .contain('(court-1)')
+        .contain('(court-2)')
+        .not.contain('(court-4)');
+      expect(await both(await revoke(REPORTED - 0.5)))
+        .contain('(court-1)')
+        .not.contain('(court-2)');
+    });
   });
 
   it('of a file that is no report says 1, and which keys are missing says 64', async () => {
