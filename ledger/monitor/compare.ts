@@ -1,6 +1,7 @@
 // Two checkpoints of one log, compared: the same history, two that cannot both be right, or not to be told yet.
-// Equal sizes by their roots. Different sizes by the newer one's own tree, whose tiles may come from anybody: each is checked against the
-// newer checkpoint before it is believed (ledger/core/tile-reader.ts). Who is asked, and when again, is watch.ts's task.
+// Size 0 by the root of the empty tree, other equal sizes by their roots. Different sizes by the newer one's own tree, whose tiles may come
+// from anybody: each is checked against the newer checkpoint before it is believed (ledger/core/tile-reader.ts). Who is asked, and when
+// again, is watch.ts's task.
 
 import { equal } from '../core/bytes.ts';
 import { formatCheckpoint } from '../core/checkpoint.ts';
@@ -64,15 +65,26 @@ export async function compare(
   return { outcome: 'fork', report, older };
 }
 
-/** By size; two of one size by their text, so that everybody who finds them writes the same report. */
+/** The one whose tree is asked what it began with comes last. */
 function inOrder(a: SignedHead, b: SignedHead): [older: SignedHead, newer: SignedHead] {
+  return isOlder(a, b) ? [a, b] : [b, a];
+}
+
+/**
+ * By size; two of one size by their text, so that everybody who finds them writes the same report. But of two of size 0 the empty tree is
+ * the newer one: it is the other that stands against what every tree begins with.
+ */
+function isOlder(a: SignedHead, b: SignedHead): boolean {
   const difference = a.checkpoint.size - b.checkpoint.size;
-  return difference < 0 || (difference === 0 && a.note < b.note) ? [a, b] : [b, a];
+  if (difference !== 0) return difference < 0;
+  const [aIsEmpty, bIsEmpty] = [a, b].map(({ checkpoint }) => equal(checkpoint.root, EMPTY_ROOT));
+  return aIsEmpty === bIsEmpty ? a.note < b.note : bIsEmpty === true;
 }
 
 async function beginningOf(newer: SignedHead, size: number, readers: TreeReaders): Promise<Beginning | Error> {
-  if (size === newer.checkpoint.size) return { root: newer.checkpoint.root, proof: [] };
+  // Whatever the newer one says of itself: a checkpoint of size 0 with another root is a lie also when there are two of them.
   if (size === 0) return { root: EMPTY_ROOT, proof: [] };
+  if (size === newer.checkpoint.size) return { root: newer.checkpoint.root, proof: [] };
   let reason = new Error('there is nobody to ask for tiles');
   for (const reader of readers.of(newer)) {
     try {

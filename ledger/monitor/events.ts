@@ -1,6 +1,11 @@
 // What a node that watches the others tells its operator: for the log line, the metrics, the alarms and the report files.
 
-/** Sparing by construction: of what happens again and again, the 1st, 2nd, 4th, 8th … time is told. */
+/** Of what happens again and again, the 1st, 2nd, 4th, 8th … time is told: nobody can drown the rest by repeating himself. */
+export function isTold(count: number): boolean {
+  return Number.isInteger(Math.log2(count));
+}
+
+/** Sparing by construction. */
 export type MonitorEvent =
   /** Two checkpoints signed by one log cannot both be right; `peer` shows one of them. `report` is self-contained: keep the bytes. */
   | {
@@ -23,4 +28,6 @@ export type MonitorEvent =
   /** A peer did not answer, or not with a checkpoint that the log signed. `failures` in a row, this one included. */
   | { readonly kind: 'peer-failed'; readonly peer: string; readonly failures: number; readonly reason: string }
   /** A peer shows a checkpoint without a good cosignature of its own. */
-  | { readonly kind: 'peer-unsigned'; readonly peer: string; readonly failures: number; readonly reason: string };
+  | { readonly kind: 'peer-unsigned'; readonly peer: string; readonly failures: number; readonly reason: string }
+  /** Watching itself broke, for the `failures`th time: our own mistake, or our own note is not one of the log that we watch. */
+  | { readonly kind: 'failed'; readonly failures: number; readonly reason: string };

@@ -25,6 +25,11 @@ async function bench(own: number, log = LOG): Promise<MonitorBench> {
   return made;
 }
 
+/** A checkpoint of size 0 with the root of so many entries: a lie by itself. */
+async function falseEmpty(entries: number): Promise<Uint8Array> {
+  return utf8Encode((await LOG.head(0, [], LOG.root(0, entries))).note);
+}
+
 /** Sizes of the two checkpoints that a report has proven. */
 function proven(events: readonly MonitorEvent[]): [older: number, newer: number][] {
   const forks = events.filter((event): event is Found => event.kind === 'fork');
@@ -146,10 +151,27 @@ describe('monitor: a fork', () => {
 
   it('is a tree of size 0 with entries’ root', async () => {
     const network = await bench(600);
-    const { note } = await LOG.head(0, [], LOG.root(0, 1));
-    network.node('court-1').note = utf8Encode(note);
-    const events = await network.poll();
-    expect(proven(events.filter(({ kind }) => kind === 'fork'))).to.deep.equal([[0, 600]]);
+    network.node('court-1').note = await falseEmpty(1);
+    expect((await network.poll()).map(({ kind }) => kind)).to.deep.equal(['peer-unsigned', 'fork']);
+    expect(proven(network.events.slice(1))).to.deep.equal([[0, 600]]);
+  });
+
+  it('is a tree of size 0 with entries’ root beside one without, or beside another, or alone, and proven of each', async () => {
+    const owns = [undefined, await cosignedNote(LOG, 0, []), await cosignedNote(LOG, 10, [])];
+    const others = [undefined, await cosignedNote(LOG, 0, []), await falseEmpty(9)];
+    // Several roots: which of two texts is the smaller one must not matter.
+    for (const own of owns) {
+      for (const other of others) {
+        for (let entries = 1; entries <= 4; entries++) {
+          const network = await bench(0);
+          network.own = own;
+          network.node('court-1').note = await falseEmpty(entries);
+          network.node('court-2').note = other;
+          const events = (await network.poll()).filter(({ kind }) => kind !== 'peer-unsigned');
+          expect(proven(events).map(([older]) => older)).to.include(0);
+        }
+      }
+    }
   });
 
   it('is found of a checkpoint that was submitted to us and could not be followed', async () => {
@@ -238,6 +260,25 @@ describe('monitor: what is not evidence', () => {
     await network.poll();
     network.node('court-1').down = true;
     expect((await network.poll()).map(({ kind }) => kind)).to.deep.equal(['peer-failed']);
+  });
+});
+
+describe('monitor: what breaks in watching itself', () => {
+  it('ends nothing: it is told at its 1st, 2nd, 4th, 8th time, and the others are still held against each other', async () => {
+    const network = await bench(600);
+    const stranger = new TestLog('other.example').grow(5);
+    // As if the key that signed it had been taken out of the configuration.
+    network.own = await cosignedNote(stranger, 5, []);
+    for (let i = 0; i < 10; i++) await network.poll();
+    expect(network.events.map((event) => 'failures' in event && [event.kind, event.failures])).to.deep.equal(
+      [1, 2, 4, 8].map((failures) => ['failed', failures]),
+    );
+    await network.node('court-1').show(LOG, 500);
+    await network.node('court-2').show(FORK, 500);
+    expect(proven(await network.poll())).to.deep.equal([[500, 500]]);
+    network.own = await cosignedNote(LOG, 600, []);
+    await network.node('court-2').show(FORK, 400);
+    expect(proven(await network.poll())).to.deep.equal([[400, 600]]);
   });
 });
 

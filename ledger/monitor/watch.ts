@@ -2,7 +2,8 @@
 // against each other, and tells of two checkpoints that cannot both be right. DESIGN.md, "Watching each other".
 //
 // Only what a log has signed is ever held against it, and only what tiles have shown. A comparison that nobody's tiles settle stays an open
-// question and is tried again at every poll. Nothing here stops, delays or changes what the node itself does.
+// question and is tried again at every poll. Nothing here stops, delays or changes what the node itself does: what breaks is told, and the
+// rest goes on.
 
 import { utf8Decode } from '../core/bytes.ts';
 import { formatCheckpoint, openCheckpoint } from '../core/checkpoint.ts';
@@ -10,7 +11,7 @@ import { parseNote, type VerifierKey } from '../core/note.ts';
 import type { FetchTile } from '../core/tile-reader.ts';
 import type { Clock, Http, SignedHead } from '../log/ports.ts';
 import { type Comparison, compare, TreeReaders } from './compare.ts';
-import type { MonitorEvent } from './events.ts';
+import { isTold, type MonitorEvent } from './events.ts';
 import { latestOf, openShown, type Peer, type Shown, tilesOf } from './peer.ts';
 
 /** How often all peers are read, ms. A fork is found within one such interval of the moment when this node knows the other side of it. */
@@ -40,6 +41,7 @@ export interface MonitorOptions {
   readonly peers: readonly Peer[];
   readonly http: Http;
   readonly clock: Clock;
+  /** Must not throw. */
   onEvent(event: MonitorEvent): void;
 }
 
@@ -80,6 +82,8 @@ export class Monitor {
   readonly #peers: readonly Watched[];
   /** Checkpoints that reached this node in another way. */
   readonly #submitted = new Watched({ name: 'submission', url: '', keys: [] });
+  /** How often watching itself broke. */
+  #failures = 0;
   #polling: Promise<void> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #closed = false;
@@ -109,7 +113,7 @@ export class Monitor {
     this.#submitted.ask(openShown(note, [], this.#logKeys()).head, this.#options.clock());
   }
 
-  /** Reads every peer once and settles what can be settled. A call while one is under way waits for that one. */
+  /** Reads every peer once and settles what can be settled. Never rejects. A call while one is under way waits for that one. */
   poll(): Promise<void> {
     this.#polling ??= this.#poll().finally(() => {
       this.#polling = undefined;
@@ -121,8 +125,19 @@ export class Monitor {
     const shown = await Promise.all(this.#peers.map((watched) => this.#read(watched)));
     for (const log of this.#options.logs) {
       const heads = shown.map((head) => (head?.checkpoint.origin === log.origin ? head : undefined));
-      await this.#compareWithOwn(log);
+      await this.#attempt(() => this.#compareWithOwn(log));
       await this.#compareWithEachOther(log, heads);
+    }
+  }
+
+  /** A part of a poll. What others show must not end this node, nor keep it from the other parts, whatever breaks on it. */
+  async #attempt(part: () => Promise<void>): Promise<void> {
+    try {
+      await part();
+    } catch (error) {
+      const { stack, message } = error as Error;
+      if (isTold(++this.#failures))
+        this.#onEvent({ kind: 'failed', failures: this.#failures, reason: stack ?? message });
     }
   }
 
@@ -152,7 +167,7 @@ export class Monitor {
     const settling = [...this.#peers, this.#submitted].flatMap((watched) =>
       [...watched.questions.values()]
         .filter(({ head }) => head.checkpoint.origin === log.origin)
-        .map((question) => this.#settle(watched, question, own, readers, log.keys)),
+        .map((question) => this.#attempt(() => this.#settle(watched, question, own, readers, log.keys))),
     );
     await Promise.all(settling);
   }
@@ -176,15 +191,17 @@ export class Monitor {
     else watched.agreed = agreement;
   }
 
-  /** Peers at one size need nobody's tiles to contradict each other, also while we ourselves are elsewhere. */
+  /** Peers at one size need nobody's tiles to contradict each other, nor one at size 0 to contradict itself, also while we are elsewhere. */
   async #compareWithEachOther(log: WatchedLog, heads: readonly (SignedHead | undefined)[]): Promise<void> {
     const bySize = new Map<number, SignedHead>();
     for (const [i, head] of heads.entries()) {
       if (head === undefined) continue;
-      const other = bySize.get(head.checkpoint.size);
-      if (other === undefined) bySize.set(head.checkpoint.size, head);
-      const comparison = other === undefined ? undefined : await compare(other, head, NOBODY, log.keys);
-      if (comparison?.outcome === 'fork') this.#found(this.#peers[i] as Watched, comparison);
+      const other = bySize.get(head.checkpoint.size) ?? head;
+      bySize.set(head.checkpoint.size, other);
+      await this.#attempt(async () => {
+        const comparison = await compare(other, head, NOBODY, log.keys);
+        if (comparison.outcome === 'fork') this.#found(this.#peers[i] as Watched, comparison);
+      });
     }
   }
 
@@ -222,8 +239,4 @@ export class Monitor {
   #logKeys(): VerifierKey[] {
     return this.#options.logs.flatMap(({ keys }) => keys);
   }
-}
-
-function isTold(count: number): boolean {
-  return Number.isInteger(Math.log2(count));
 }

@@ -88,20 +88,25 @@ export function heldTiles(read: (tile: Tile) => Promise<Uint8Array | undefined>)
 
 function monitorEvents(log: EventLog, alarm: Alarm): (event: MonitorEvent) => void {
   return (event) => {
-    const member = event.peer;
     switch (event.kind) {
       case 'fork': {
-        const { origin, subject, report } = event;
+        const { origin, peer: member, subject, report } = event;
         const reason = 'the log signed two checkpoints that contradict each other';
         return alarm('fork', 'monitor-fork', { origin, member, reason }, { subject, report });
       }
       case 'withheld': {
-        const { origin, size, openMs, reason } = event;
+        const { origin, peer: member, size, openMs, reason } = event;
         return alarm('withheld', 'monitor-withheld', { origin, member, size, ms: openMs, reason });
       }
+      case 'failed':
+        return log('alarm', 'monitor-failed', { count: event.failures, reason: event.reason });
       case 'peer-failed':
       case 'peer-unsigned':
-        return log('warn', `monitor-${event.kind}`, { member, count: event.failures, reason: event.reason });
+        return log('warn', `monitor-${event.kind}`, {
+          member: event.peer,
+          count: event.failures,
+          reason: event.reason,
+        });
     }
   };
 }
