@@ -16,13 +16,18 @@ export type MonitorEvent =
       readonly subject: string;
       readonly report: string;
     }
-  /** Nobody has shown for `openMs` milliseconds that a checkpoint signed by the log continues another: the proof is withheld. */
+  /**
+   * Nobody has shown for `openMs` milliseconds that a checkpoint signed by the log continues another. `withheld`: the log's own ledger
+   * answers, and does not show it. `unanswered`: it does not answer at all.
+   */
   | {
-      readonly kind: 'withheld';
+      readonly kind: 'withheld' | 'unanswered';
       readonly origin: string;
       readonly peer: string;
       readonly size: number;
       readonly openMs: number;
+      /** Peers that did not answer, or not with a checkpoint that the log signed. */
+      readonly silent: readonly string[];
       readonly reason: string;
     }
   /** A peer did not answer, or not with a checkpoint that the log signed. `failures` in a row, this one included. */

@@ -301,6 +301,52 @@ describe('monitor: a proof that is withheld', () => {
     expect(await network.poll()).to.deep.equal([]);
   });
 
+  /** A platform killed in the middle of a round: court-1 has its newest checkpoint, and its tiles are nowhere else. */
+  async function killed(): Promise<MonitorBench> {
+    const network = new MonitorBench(LOG, ['platform', 'court-1', 'court-2', 'mirror']);
+    network.own = await cosignedNote(LOG, 300, []);
+    await network.node('court-1').show(LOG, 301);
+    network.node('platform').down = true;
+    await network.poll();
+    network.clock.ms += WITHHELD_MS;
+    return network;
+  }
+
+  /** What one poll tells, but for peers that are down. */
+  async function told(network: MonitorBench): Promise<MonitorEvent[]> {
+    return (await network.poll()).filter(({ kind }) => kind !== 'peer-failed');
+  }
+
+  it('is a warning that names who does not answer, once, while the log’s own ledger is down', async () => {
+    const network = await killed();
+    const [event, ...more] = await told(network);
+    expect(event).to.deep.include({ kind: 'unanswered', peer: 'court-1', size: 301, silent: ['platform'] });
+    expect([more, await told(network)]).to.deep.equal([[], []]);
+    network.node('platform').down = false;
+    network.node('platform').tiles = tilesOfLog(LOG);
+    expect(await told(network)).to.deep.equal([]);
+  });
+
+  it('is an alarm when the log’s own ledger is back and still does not show it, and then no warning any more', async () => {
+    const network = await killed();
+    await told(network);
+    network.node('platform').down = false;
+    expect((await told(network)).map((event) => [event.kind, 'silent' in event && event.silent])).to.deep.equal([
+      ['withheld', []],
+    ]);
+    network.node('platform').down = true;
+    expect(await told(network)).to.deep.equal([]);
+  });
+
+  it('is an alarm also while courts or mirrors are down: a log that answers has no excuse', async () => {
+    const network = await killed();
+    network.node('platform').down = false;
+    for (const name of ['court-2', 'mirror']) network.node(name).down = true;
+    expect((await told(network)).map((event) => [event.kind, 'silent' in event && event.silent])).to.deep.equal([
+      ['withheld', ['court-2', 'mirror']],
+    ]);
+  });
+
   it('does not let a peer forget its first lie by moving on', async () => {
     const network = await bench(600);
     network.node('mirror').tiles = undefined;

@@ -17,7 +17,7 @@ import { latestOf, openShown, type Peer, type Shown, tilesOf } from './peer.ts';
 /** How often all peers are read, ms. A fork is found within one such interval of the moment when this node knows the other side of it. */
 export const POLL_MS = 10_000;
 
-/** After this long without a proof from anybody, an open question is an alarm, ms. */
+/** After this long without a proof from anybody, an open question is told of, ms. */
 export const WITHHELD_MS = 600_000;
 
 /** Open questions kept about one peer, the oldest first: they are the ones that will be settled first. */
@@ -49,7 +49,7 @@ export interface MonitorOptions {
 interface Question {
   readonly head: SignedHead;
   readonly sinceMs: number;
-  told: boolean;
+  told: 'unanswered' | 'withheld' | undefined;
 }
 
 /** What is remembered of one peer; nothing of it outlives the process, and all of it is bounded. */
@@ -72,7 +72,7 @@ class Watched {
   ask(head: SignedHead, sinceMs: number): void {
     const text = formatCheckpoint(head.checkpoint);
     if (this.questions.has(text) || this.questions.size >= QUESTIONS_MAX) return;
-    this.questions.set(text, { head, sinceMs, told: false });
+    this.questions.set(text, { head, sinceMs, told: undefined });
   }
 }
 
@@ -210,12 +210,19 @@ export class Monitor {
     return tiles === undefined ? theirs : [tiles, ...theirs];
   }
 
+  /**
+   * The log must serve the tiles of all that it has signed. While its ledger is down, nothing is withheld: it may have been killed when one
+   * peer had its newest checkpoint and nobody else its tiles. A mirror that is down is no excuse for a log that answers.
+   */
   #stillOpen({ peer }: Watched, question: Question, reason: Error): void {
     const openMs = this.#options.clock() - question.sinceMs;
-    if (question.told || openMs < WITHHELD_MS) return;
-    question.told = true;
+    const silent = this.#peers.filter(({ failures }) => failures > 0).map((watched) => watched.peer);
+    const kind = silent.some(isLog) ? 'unanswered' : 'withheld';
+    if (openMs < WITHHELD_MS || question.told === 'withheld' || question.told === kind) return;
+    question.told = kind;
     const { origin, size } = question.head.checkpoint;
-    this.#onEvent({ kind: 'withheld', origin, peer: peer.name, size, openMs, reason: reason.message });
+    const names = silent.map(({ name }) => name);
+    this.#onEvent({ kind, origin, peer: peer.name, size, openMs, silent: names, reason: reason.message });
   }
 
   /** A log that lies on and on is told of at its 1st, 2nd, 4th, 8th … lie. */
@@ -239,4 +246,9 @@ export class Monitor {
   #logKeys(): VerifierKey[] {
     return this.#options.logs.flatMap(({ keys }) => keys);
   }
+}
+
+/** Whether the peer is the platform's own ledger: it cosigns nothing. */
+function isLog({ keys }: Peer): boolean {
+  return keys.length === 0;
 }

@@ -16,7 +16,7 @@ import type { ProtocolAnswer } from '../../ledger/witness/answer.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import type { Alarm } from '../alarms.ts';
 import type { CourtConfig, MirrorConfig, PlatformConfig } from '../config.ts';
-import type { EventLog } from '../logging.ts';
+import type { EventFields, EventLog } from '../logging.ts';
 import { readVkey } from './cosigner-setup.ts';
 import type { PlatformTrust } from './platform-setup.ts';
 
@@ -94,10 +94,10 @@ function monitorEvents(log: EventLog, alarm: Alarm): (event: MonitorEvent) => vo
         const reason = 'the log signed two checkpoints that contradict each other';
         return alarm('fork', 'monitor-fork', { origin, member, reason }, { subject, report });
       }
-      case 'withheld': {
-        const { origin, peer: member, size, openMs, reason } = event;
-        return alarm('withheld', 'monitor-withheld', { origin, member, size, ms: openMs, reason });
-      }
+      case 'withheld':
+        return alarm('withheld', 'monitor-withheld', openFields(event));
+      case 'unanswered':
+        return log('warn', 'monitor-unanswered', openFields(event));
       case 'failed':
         return log('alarm', 'monitor-failed', { count: event.failures, reason: event.reason });
       case 'peer-failed':
@@ -109,4 +109,10 @@ function monitorEvents(log: EventLog, alarm: Alarm): (event: MonitorEvent) => vo
         });
     }
   };
+}
+
+function openFields(event: Extract<MonitorEvent, { kind: 'withheld' | 'unanswered' }>): EventFields {
+  const { origin, peer: member, size, openMs: ms, silent } = event;
+  const reason = silent.length === 0 ? event.reason : `${event.reason}; no answer from ${silent.join(', ')}`;
+  return { origin, member, size, ms, reason };
 }
