@@ -1,7 +1,7 @@
 /**
  * The command line of `probata`: its commands, options and exit codes. Each command loads its code only when it runs, so that a role of
  * seven starts without the weight of the others.
- * Exit codes: 0 done, 1 it failed (one sentence on stderr), 64 usage; a command that says otherwise in its help, otherwise.
+ * Exit codes: 0 done, 1 it failed (one sentence on stderr, and its code), 64 usage; a command that says otherwise in its help, otherwise.
  * Not here: what the commands do.
  */
 import { readFileSync } from 'node:fs';
@@ -36,13 +36,13 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
     if (!isOurs(error)) throw error;
-    terminal.err(`probata: ${error.message}`);
+    terminal.err(`probata: ${error.message} (${error.code})`);
     return EXIT_FAILED;
   }
 }
 
 /** Errors of ours carry a code in lower case, and their message is a sentence for people. Anything else is a defect, shown with its stack. */
-function isOurs(error: unknown): error is Error {
+function isOurs(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && 'code' in error && /^[a-z0-9-]+$/.test(String(error.code));
 }
 

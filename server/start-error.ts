@@ -26,6 +26,8 @@ export type StartCode =
   | 'data-in-use'
   | 'data-incomplete'
   | 'data-exists'
+  | 'disk-refused'
+  | 'backup-refused'
   | 'backup-damaged'
   | 'restored-fork'
   | 'refill-refused'

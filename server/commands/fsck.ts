@@ -8,6 +8,7 @@ import { LedgerError } from '../../ledger/core/errors.ts';
 import { isSignedBy, parseNote, type VerifierKey } from '../../ledger/core/note.ts';
 import { entryOrder } from '../../ledger/tools/entry-order.ts';
 import { type FsckProblem, fsck } from '../../ledger/tools/fsck.ts';
+import { orDiskRefused } from '../disk-refusal.ts';
 import { StartError } from '../start-error.ts';
 import type { Terminal } from './context.ts';
 import { type Fetch, openSource } from './ledger-source.ts';
@@ -27,7 +28,8 @@ export async function runFsck(
   terminal: Terminal,
 ): Promise<number> {
   const trusted = options.trust === undefined ? undefined : logKeysOf(readTrust(options.trust));
-  const source = await openSource(target, terminal.err, trusted?.[0]?.name);
+  const opening = openSource(target, terminal.err, trusted?.[0]?.name);
+  const source = await orDiskRefused(`${target} cannot be opened`, opening);
   try {
     const keys = trusted ?? source.keys;
     if (keys === undefined)

@@ -1,5 +1,6 @@
 /** The commands of `probata` with which an operator brings a member back. */
 import type { Command } from 'commander';
+import { orDiskRefused } from '../disk-refusal.ts';
 import type { Context } from './context.ts';
 
 /** Defines `backup`, `restore` and `refill`. */
@@ -12,7 +13,8 @@ export function recoveryCommands(root: Command, { err }: Context): void {
     .option('--no-evidence', 'leave out a platform’s evidence and certificates (store/blobs): copy them while it runs')
     .action(async (dir: string, options: { out: string; evidence: boolean }) => {
       const { backup } = await import('../recovery/backup.ts');
-      const { role, files, rows, bytes, sha256 } = await backup({ dir, ...options, nowMs: Date.now() });
+      const work = backup({ dir, ...options, nowMs: Date.now() });
+      const { role, files, rows, bytes, sha256 } = await orDiskRefused(`${dir} was not backed up`, work);
       err(`backed up a ${role}: ${files} files, ${rows} rows, ${bytes} bytes`);
       err(`sha256 ${sha256}`);
     });
@@ -28,7 +30,8 @@ export function recoveryCommands(root: Command, { err }: Context): void {
     )
     .action(async (file: string, dir: string, { ask }: { ask: string[] }) => {
       const { restore } = await import('../recovery/restore.ts');
-      const { role, taken } = await restore({ file, dir, ask, nowMs: Date.now() });
+      const work = restore({ file, dir, ask, nowMs: Date.now() });
+      const { role, taken } = await orDiskRefused('nothing was restored', work);
       err(`restored a ${role} as it was at ${taken}; it catches up when it is started`);
     });
   root
@@ -38,7 +41,7 @@ export function recoveryCommands(root: Command, { err }: Context): void {
     .requiredOption('--from <url-or-dir>', 'the mirror: http://127.0.0.1:8605/mirror, or the folder of one')
     .action(async (dir: string, { from }: { from: string }) => {
       const { refill } = await import('../recovery/refill.ts');
-      const { size, root, added, lost } = await refill(dir, from, err);
+      const { size, root, added, lost } = await orDiskRefused('the refill did not end', refill(dir, from, err));
       err(`size ${size}, root ${root}, ${added} entries added`);
       if (lost > 0)
         err(`${lost} entries have no deposit here: their records and salts live in their certificates alone`);

@@ -1,7 +1,7 @@
 /**
  * A backup as one stream of bytes: a line that says what it is, then items, then the end.
  *
- *   probata-backup/v1 <role> <name of the member> <when it was taken, ISO time>
+ *   probata-backup/v1 <role> <name of the member, spaces and all> <when it was taken, ISO time>
  *   {"bytes":1704,"kind":"file","mode":384,"path":"keys/log.pem"}      one line, then the bytes, then the chain (32 bytes)
  *   {"bytes":96,"kind":"row","key":"heads!ledger!0000000000000000"}    a row of the store, without the store's own checksum
  *   {"items":42,"kind":"end"}                                          and the chain; nothing may follow
@@ -16,6 +16,7 @@ import { canonicalJson } from '../../ledger/core/json.ts';
 import { StartError } from '../start-error.ts';
 
 const MAGIC = 'probata-backup/v1';
+const HEAD = new RegExp(`^${MAGIC} (\\S+) (.*) (\\S+)$`, 's');
 const LINE_BYTES_MAX = 8192;
 const CHAIN_BYTES = 32;
 const NEWLINE = 0x0a;
@@ -42,9 +43,12 @@ type Line = ItemHead | { readonly kind: 'end'; readonly items: number };
 
 /**
  * The bytes of a backup.
- * @throws StartError `backup-damaged` when an item has not as many bytes as its head says: the file changed while it was read
+ * @throws StartError `backup-damaged` when an item has not as many bytes as its head says: the file changed while it was read;
+ *   `backup-refused` when the member's name has a line break
  */
 export async function* writeBackup(head: BackupHead, items: AsyncIterable<Item>): AsyncGenerator<Uint8Array> {
+  if (head.name.includes('\n'))
+    throw new StartError('backup-refused', `a folder whose name has a line break is not backed up: rename it`);
   const chain = createHash('sha256');
   const passed = (bytes: Uint8Array): Uint8Array => {
     chain.update(bytes);
@@ -81,8 +85,8 @@ export class BackupReader {
   static async open(bytes: AsyncIterable<Uint8Array>): Promise<BackupReader> {
     const source = new Source(bytes);
     const line = (await source.line()).toString('utf8');
-    const [magic, role = '', name = '', taken = '', ...more] = line.split(' ');
-    if (magic !== MAGIC || taken === '' || more.length > 0) throw damaged('it is no backup of a member');
+    const [, role, name, taken] = HEAD.exec(line) ?? [];
+    if (role === undefined || name === undefined || taken === undefined) throw damaged('it is no backup of a member');
     return new BackupReader({ role, name, taken }, source);
   }
 

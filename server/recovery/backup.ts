@@ -39,7 +39,8 @@ export interface BackupSummary {
 
 /**
  * Writes the backup of a member.
- * @throws StartError `data-exists`, `data-incomplete` (restored, not caught up), `data-locked` (it runs), `backup-damaged`, `config-*`
+ * @throws StartError `data-exists`, `data-incomplete` (restored, not caught up), `data-locked` (it runs), `backup-refused` (something in the
+ *   folder cannot be copied as a file), `backup-damaged`, `config-*`. Then nothing is left of it: it would hold keys.
  */
 export async function backup({ dir, out, evidence, nowMs }: BackupOptions): Promise<BackupSummary> {
   const role = readRole(dir);
@@ -49,28 +50,27 @@ export async function backup({ dir, out, evidence, nowMs }: BackupOptions): Prom
       `${dir} was restored and has not caught up: start it first, then back it up`,
     );
   if (existsSync(out)) throw new StartError('data-exists', `${out} exists; a backup is never overwritten`);
-  const rows = await openRows(dir, (error) => {
-    throw error;
-  }).catch((error) => {
+  const rows = await openRows(dir).catch((error) => {
     if (error instanceof StartError && error.code === 'data-locked') throw stopFirst(dir, error);
     throw error;
   });
   const unfinished = `${out}.unfinished`;
-  // One that was cut short left its file: it is of no use to anyone.
-  await rm(unfinished, { force: true });
   try {
+    const paths = await filesOf(dir, evidence ? LEFT_OUT : [...LEFT_OUT, BLOBS]);
     const head = { role, name: basename(resolve(dir)), taken: new Date(nowMs).toISOString() };
-    await writeDurably(
-      unfinished,
-      writeBackup(head, itemsOf(dir, evidence ? LEFT_OUT : [...LEFT_OUT, BLOBS], rows.rows())),
-    );
+    // One that was killed left its file: it is of no use to anyone.
+    await rm(unfinished, { force: true });
+    await writeDurably(unfinished, writeBackup(head, itemsOf(dir, paths, rows.rows())));
+    const summary = await verifyBackup(unfinished);
+    await rename(unfinished, out);
+    await syncFolder(dirname(resolve(out)));
+    return { role, ...summary };
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
   } finally {
     await rows.close();
   }
-  const summary = await verifyBackup(unfinished);
-  await rename(unfinished, out);
-  await syncFolder(dirname(resolve(out)));
-  return { role, ...summary };
 }
 
 /** Reads a whole backup and checks every byte of it. @throws StartError `backup-damaged` */
@@ -92,11 +92,10 @@ export async function verifyBackup(path: string): Promise<Omit<BackupSummary, 'r
 
 async function* itemsOf(
   dir: string,
-  leftOut: readonly string[],
+  paths: readonly string[],
   rows: AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>,
 ): AsyncGenerator<Item> {
   // The configuration first: a backup without it is none.
-  const paths = await filesOf(dir, leftOut);
   for (const path of [CONFIG_FILE, ...paths.filter((each) => each !== CONFIG_FILE)]) {
     const { mode, size } = await stat(join(dir, path));
     yield { head: { kind: 'file', path, mode: mode & 0o777, bytes: size }, chunks: createReadStream(join(dir, path)) };
@@ -111,13 +110,23 @@ async function* itemsOf(
   }
 }
 
-/** Paths of all files below a member's folder but some, with forward slashes, sorted. */
+/**
+ * Paths of all files below a member's folder but some, with forward slashes, sorted.
+ * @throws StartError `backup-refused` when something is neither a file nor a folder: what a link leads to would be missing from the backup
+ */
 async function filesOf(dir: string, leftOut: readonly string[]): Promise<string[]> {
-  const found = await readdir(dir, { recursive: true, withFileTypes: true });
+  const found = (await readdir(dir, { recursive: true, withFileTypes: true }))
+    .map((entry) => ({ entry, path: relative(dir, join(entry.parentPath, entry.name)) }))
+    .filter(({ path }) => !leftOut.some((left) => path === left || path.startsWith(`${left}/`)));
+  const others = found.filter(({ entry }) => !entry.isFile() && !entry.isDirectory()).map(({ path }) => path);
+  if (others.length > 0)
+    throw new StartError(
+      'backup-refused',
+      `${dir} was not backed up: neither files nor folders are ${others.sort().join(', ')}; put there what a link leads to`,
+    );
   return found
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
-    .filter((path) => !leftOut.some((left) => path === left || path.startsWith(`${left}/`)))
+    .filter(({ entry }) => entry.isFile())
+    .map(({ path }) => path)
     .sort();
 }
 

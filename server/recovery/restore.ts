@@ -3,7 +3,7 @@
  * moved there last. The folder says that it is restored (marks.ts): the member signs nothing before it has caught up.
  */
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, normalize, resolve } from 'node:path';
 import { CONFIG_FILE, readConfig, readRole } from '../config.ts';
 import { StartError } from '../start-error.ts';
@@ -29,12 +29,12 @@ export interface RestoreOptions {
 /**
  * Restores a member.
  * @returns its role and when the backup was taken
- * @throws StartError `data-exists`, `backup-damaged`, `input-missing` (a court or a mirror with nobody to ask)
+ * @throws StartError `data-exists`, `output-refused` (the place cannot be replaced by a folder), `backup-damaged`, `input-missing` (a court or a
+ *   mirror with nobody to ask). Then nothing is left of it.
  */
 export async function restore({ file, dir, ask, nowMs }: RestoreOptions): Promise<{ role: string; taken: string }> {
   const place = resolve(dir);
-  if (existsSync(place) && (await readdir(place)).length > 0)
-    throw new StartError('data-exists', `${dir} is not empty; a restore never overwrites anything`);
+  await refuseTaken(place);
   if (!existsSync(file)) throw new StartError('input-missing', `${file} does not exist`);
   // Read to its end first: of a damaged backup not even a beginning is written.
   await verifyBackup(file);
@@ -45,15 +45,30 @@ export async function restore({ file, dir, ask, nowMs }: RestoreOptions): Promis
   await mkdir(stage, { recursive: true, mode: 0o700 });
   try {
     await fill(stage, reader, ask, nowMs);
+    // A crash before here leaves a folder with another name that the next restore removes; after it, the whole member.
+    await rename(stage, place);
   } catch (error) {
     // There are private keys in it.
     await rm(stage, { recursive: true, force: true });
     throw error;
   }
-  // A crash before here leaves a folder with another name that the next restore removes; after it, the whole member.
-  await rename(stage, place);
   await syncFolder(dirname(place));
   return { role, taken };
+}
+
+/** @throws StartError `data-exists`, `output-refused` when a folder cannot be moved to this place */
+async function refuseTaken(place: string): Promise<void> {
+  const there = await lstat(place).catch((error) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (there === undefined) return;
+  if (!there.isDirectory())
+    throw new StartError('output-refused', `${place} is no folder but a file or a link: name the folder itself`);
+  if (there.dev !== (await stat(dirname(place))).dev)
+    throw new StartError('output-refused', `${place} is a mount point: restore into a folder below it`);
+  if ((await readdir(place)).length > 0)
+    throw new StartError('data-exists', `${place} is not empty; a restore never overwrites anything`);
 }
 
 /** Makes the whole member in a folder that is not its place yet. */
@@ -69,9 +84,7 @@ async function fill(stage: string, reader: BackupReader, ask: readonly string[],
 }
 
 async function unpack(reader: BackupReader, stage: string): Promise<void> {
-  const store = await openRows(stage, (error) => {
-    throw error;
-  });
+  const store = await openRows(stage);
   try {
     let rows: [string, Uint8Array][] = [];
     for await (const item of reader.items()) {
