@@ -1,9 +1,13 @@
 /** Members out of a backup: none signs before it has caught up, the platform comes back out of one mirror, and a damaged backup is none. */
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
+import { parseTimestampToken } from '../../certs/core/timestamp.ts';
+import { requestToken } from '../../certs/issue/tsa-client.ts';
 import { CONFIG_FILE, readConfig } from '../config.ts';
+import { openHttpClient } from '../http/client.ts';
 import { TestConsortium } from '../roles/testing.ts';
 import { until } from '../testing.ts';
 import { backup } from './backup.ts';
@@ -116,6 +120,28 @@ describe('recovery', function () {
       level: 'alarm',
       fields: { member: 'court-2', size: 3, reason: 'it had cosigned size 8' },
     });
+  });
+
+  it('gives no serial number of a timestamp twice, of a court that came out of an old backup', async () => {
+    const issue = async (): Promise<bigint[]> => {
+      const client = openHttpClient();
+      const ask = (nonce: bigint) =>
+        requestToken(client.http, `${consortium.url('court-2')}/tsa`, randomBytes(32), nonce);
+      const tokens = await Promise.all([1n, 2n, 3n].map(ask));
+      client.close();
+      return tokens.map((token) => parseTimestampToken(token).info.serial);
+    };
+    const before = await issue();
+    await consortium.stop('court-2');
+    const file = await backedUp(consortium, 'court-2');
+    await consortium.startMember('court-2');
+    const after = await issue();
+    await grow(consortium, 2);
+    await consortium.stop('court-2');
+    await restored(consortium, 'court-2', file, othersOf(consortium, 'court-2', NAMES));
+    await consortium.startMember('court-2');
+    const all = [...before, ...after, ...(await issue())];
+    expect(new Set(all).size, String(all)).to.equal(all.length);
   });
 
   /** Makes a mirror's configuration name its peers where they listen now. */

@@ -144,23 +144,34 @@ describe('server/roles/court', () => {
 });
 
 describe('server/roles/serials', () => {
+  const NOW_MS = Date.UTC(2026, 0, 1);
+  const NOW_US = BigInt(NOW_MS) * 1000n;
+
   it('never gives a number twice, over restarts and kills, and each is larger than the one before', async () => {
     const index = memoryStores().index('serials');
     const seen: bigint[] = [];
     for (let life = 0; life < 4; life++) {
-      const next = await openSerials(index);
+      const next = await openSerials(index, NOW_MS);
       const many = await Promise.all(Array.from({ length: 700 }, () => next()));
       seen.push(...many.sort((a, b) => (a < b ? -1 : 1)));
       // A kill: nothing is written on the way out.
     }
     expect(seen.every((serial, i) => i === 0 || serial > (seen[i - 1] as bigint))).equal(true);
-    expect(seen[0]).equal(1n);
-    expect(seen[700]).equal(1n + SERIAL_BLOCK);
+    expect(seen[0]).equal(NOW_US);
+    expect(seen[700]).equal(NOW_US + SERIAL_BLOCK);
+  });
+
+  it('goes on from the present time, behind all that a lost disk may have given, and never back with the clock', async () => {
+    const index = memoryStores().index('serials');
+    const firstAt = async (nowMs: number): Promise<bigint> => (await openSerials(index, nowMs))();
+    expect(await firstAt(NOW_MS)).equal(NOW_US);
+    expect(await firstAt(NOW_MS + 60_000)).equal(NOW_US + 60_000_000n);
+    expect(await firstAt(NOW_MS)).equal(NOW_US + 60_000_000n + SERIAL_BLOCK);
   });
 
   it('gives no number that is not reserved on disk', async () => {
     const index = memoryStores().index('serials');
-    const next = await openSerials({ ...index, write: () => Promise.reject(new Error('disk')) });
+    const next = await openSerials({ ...index, write: () => Promise.reject(new Error('disk')) }, NOW_MS);
     const failures = await Promise.all([next(), next()].map((promise) => promise.catch((error) => error.message)));
     expect(failures).deep.equal(['disk', 'disk']);
   });

@@ -47,7 +47,7 @@ export const openCourt: OpenRole = async (dir, context) => {
   await closingOnError(stores, catchUp({ dir, log, logs, peers, accepted: heads, cosigned: heads, door }));
   const witness = await open();
   monitor = openMonitor(shownBy(witness, logs), peers, client.http, log, alarm);
-  const serial = await openSerials(stores.serials);
+  const serial = await openSerials(stores.serials, clock());
   const tsa = new Tsa({ sign, path, clock, serial });
   return serve(courtApp({ witness, tsa, log, metrics, fatal: context.fatal }), config, stores, monitor, client);
 };
