@@ -7,12 +7,16 @@ import { expect } from 'chai';
 import type { Declared } from '../certs/core/record.ts';
 import { parseBundle } from '../ledger/core/bundle.ts';
 import { hexEncode } from '../ledger/core/bytes.ts';
+import { parseCheckpoint } from '../ledger/core/checkpoint.ts';
 import { parseDepositEntry } from '../ledger/core/entry.ts';
+import { parseNote } from '../ledger/core/note.ts';
+import { parseHeadRecord } from '../ledger/log/head-record.ts';
 import { Log } from '../ledger/log/log.ts';
 import { World } from '../ledger/log/testing.ts';
 import { type Fault, FaultPlan, MemoryDisk, memoryBlobs, memoryStores } from '../ledger/store/memory.ts';
 import { ORIGIN, testSigner } from '../ledger/witness/testing.ts';
 import type { Party } from './auth.ts';
+import { depositRowCheck } from './commands/fsck-deposits.ts';
 import { type Deposit, DepositStore, entryOf } from './intake/deposit-store.ts';
 import { DEFAULT_LIMITS } from './intake/limits.ts';
 import { diskSpace } from './intake/space.ts';
@@ -209,6 +213,22 @@ async function liveOnce(world: World, disk: MemoryDisk, faults: ProcessFaults, t
   await Promise.race([life.notary.close(), life.fatal]);
 }
 
+/** What fsck finds in the rows of deposits that a process which has ended left on this disk. */
+export async function depositRowFlaws(disk: MemoryDisk, size: number): Promise<string[]> {
+  const deposits = memoryStores(disk).index('deposits');
+  const check = depositRowCheck(deposits, size, memoryBlobs(disk));
+  const found: string[] = [];
+  for await (const [name, value] of deposits.scan({ gte: '', lt: '~' }))
+    found.push(...(await check(name, value)).map(({ detail }) => `${name}: ${detail}`));
+  return found;
+}
+
+/** Entries under the newest head on this disk. */
+async function sizeOn(disk: MemoryDisk): Promise<number> {
+  const head = await memoryStores(disk).heads('log').latest();
+  return head === undefined ? 0 : parseCheckpoint(parseNote(parseHeadRecord(head.bytes).note).text).size;
+}
+
 /** How many effects on the stores one life without faults has. */
 export async function countEffects(): Promise<number> {
   const counting = new ProcessFaults();
@@ -216,7 +236,7 @@ export async function countEffects(): Promise<number> {
   return counting.count;
 }
 
-/** One life with this fault, one without: everything acknowledged in either must be kept. */
+/** One life with this fault, one without: everything acknowledged in either must be kept, and fsck finds nothing in between. */
 export async function crashAndRecover(fault: Fault): Promise<void> {
   const world = new World();
   const broken = new MemoryDisk();
@@ -225,6 +245,9 @@ export async function crashAndRecover(fault: Fault): Promise<void> {
   await liveOnce(world, broken, faults, taken);
   faults.kill();
   const disk = copyOf(broken);
+  expect(await depositRowFlaws(disk, await sizeOn(disk)), 'a crash leaves no row that fsck finds wrong').to.deep.equal(
+    [],
+  );
   world.clock.ms += 1;
   const { notary } = await live(world, disk);
   taken.push(await upload(notary, 'after'));

@@ -68,8 +68,8 @@ function flip(key: string, bit: number): Defect['plant'] {
     });
 }
 
-/** Rows whose loss or change is damage: not those that say how far a cosigner is, or that a deposit waits. */
-const MATTERS = /^(tiles|heads)!|^index!(ledger!published|deposits!(index|deposit|record)\/)/;
+/** Rows whose loss or change is damage: not those that say how far a cosigner is. */
+const MATTERS = /^(tiles|heads)!|^index!(ledger!published|deposits!(index|deposit|record|digest|certificate)\/)/;
 
 /** One defect of each kind for each of some rows, and those that no row has yet. */
 function defectsOf(member: string, rows: Rows): Defect[] {
@@ -124,7 +124,32 @@ function platformDefects(rows: Rows): Defect[] {
     (dir) =>
       change(dir, head, utf8Encode(text.replace(from, to)));
   const [indexKey] = find('index!deposits!index/');
+  const [depositKey, deposit] = find('index!deposits!deposit/');
+  const recordOf = find('index!deposits!record/')[1];
+  const nobody = depositKey.slice(depositKey.lastIndexOf('/') + 1).replace(/.$/, 'z');
+  const ofNobody: [row: string, value: string][] = [
+    [`index/${nobody}`, '1'],
+    ...['pending', 'uncertified', 'record', 'certificate', `digest/${'0'.repeat(64)}`, 'lost', 'drawer'].map(
+      (kind): [string, string] => [`${kind}/${nobody}`, ''],
+    ),
+    ['key/0', JSON.stringify(nobody)],
+  ];
   return [
+    ...ofNobody.map(
+      ([row, value]): Defect => ({
+        name: `a row of nobody’s deposit, ${row}`,
+        member,
+        plant: (dir) => change(dir, `index!deposits!${row}`, utf8Encode(value)),
+      }),
+    ),
+    {
+      name: 'a deposit and its record, neither pending nor on the ledger',
+      member,
+      plant: async (dir) => {
+        await change(dir, `index!deposits!deposit/${nobody}`, deposit);
+        await change(dir, `index!deposits!record/${nobody}`, recordOf);
+      },
+    },
     { name: 'a head of another number', member, plant: forged(/number 1/, 'number 9') },
     {
       name: 'a head that stands on another',

@@ -1,10 +1,21 @@
 /** What a crash between a swap and its end leaves is no defect: the next start applies it. Defects that are: fsck-folder.slow.test.ts. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { parseDepositEntry } from '../../ledger/core/entry.ts';
+import { formatVkey } from '../../ledger/core/note.ts';
 import { parseHeadRecord } from '../../ledger/log/head-record.ts';
 import { PREFIX, start, World } from '../../ledger/log/testing.ts';
 import { memoryStores } from '../../ledger/store/memory.ts';
-import { applied, depositCheck, unappliedStep } from './fsck-folder.ts';
+import { originHash } from '../../ledger/witness/request.ts';
+import { testSigner } from '../../ledger/witness/testing.ts';
+import { CONFIG_FILE, readConfig } from '../config.ts';
+import { grow, shownBy } from '../recovery/testing.ts';
+import { TestConsortium } from '../roles/testing.ts';
+import { until } from '../testing.ts';
+import { openRows } from '../wiring.ts';
+import { runFsck } from './fsck.ts';
+import { applied, unappliedStep } from './fsck-folder.ts';
+import { openSource } from './ledger-source.ts';
 
 const TILE = 'tile/0/000.p/1';
 
@@ -27,13 +38,42 @@ describe('server/commands fsck of a folder', () => {
     expect(await tiles.get(TILE), 'not applied (control)').to.equal(undefined);
     expect(await applied(tiles, step).get(TILE)).to.have.length(32);
   });
+});
 
-  it('lets the entries of that step have no place noted yet, and no others', async () => {
-    const entry = new World().entry();
-    const index = memoryStores().index('deposits');
-    await index.write([[`lost/${parseDepositEntry(entry).id}`, new Uint8Array(0)]]);
-    expect(await depositCheck(index, 7)(7, [entry])).to.deep.equal([]);
-    const [flaw] = await depositCheck(index, 8)(7, [entry]);
-    expect(flaw?.detail).to.include('is not noted at this index');
+describe('server/commands fsck of a mirror', () => {
+  let consortium: TestConsortium;
+
+  before(async () => {
+    consortium = await TestConsortium.start();
+  });
+  after(() => consortium.end());
+
+  it('checks one log of two, and says which; rows of a third are nobody’s', async () => {
+    await grow(consortium, 3);
+    await until(async () => (await shownBy(consortium, 'arbitration-1'))?.size === 3);
+    await consortium.stop('arbitration-1');
+    const dir = consortium.dir('arbitration-1');
+    const config = readConfig(dir, 'mirror');
+    const [log] = config.logs;
+    const other = { origin: 'other.example', vkeys: [formatVkey(testSigner('other.example', 0x01).key)] };
+    const store = await openRows(dir);
+    const rows: [string, Uint8Array][] = [];
+    for await (const [key, value] of store.rows()) rows.push([key, value as Uint8Array]);
+    const [hash, otherHash] = [originHash(log?.origin ?? ''), originHash(other.origin)];
+    await store.copyIn(rows.map(([key, value]) => [key.replace(hash, otherHash), value]));
+    await store.close();
+    const check = async (): Promise<{ code: number; told: string[] }> => {
+      const told: string[] = [];
+      const terminal = { env: {}, out: () => {}, err: (line: string) => void told.push(line) };
+      return { code: await runFsck(dir, { evidence: true }, terminal), told };
+    };
+    expect(await check(), 'a log that the mirror does not follow').to.deep.equal({ code: 1, told: [] });
+    writeFileSync(join(dir, CONFIG_FILE), JSON.stringify({ ...config, logs: [log, other] }));
+    const { code, told } = await check();
+    expect(code).to.equal(0);
+    expect(told.join()).to.match(/is checked, and not other\.example/);
+    const source = await openSource(dir, () => {}, other.origin);
+    expect(source.keys?.map(({ name }) => name)).to.deep.equal([other.origin]);
+    await source.close();
   });
 });

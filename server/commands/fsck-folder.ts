@@ -1,23 +1,19 @@
 /**
  * What only the folder of a stopped member shows: every row of its store with its checksum, the chain of its heads, tiles that no tree of its
- * size has, what a step left behind; and of a platform, that each entry has its deposit and each deposit its entry.
- * What the entries give is fsck.ts's task; this file hands it the heads as claims and looks at the entries as they come.
+ * size has, what a step left behind. What the entries give is fsck.ts's task: this file hands it the heads as claims.
+ * What a platform keeps of its deposits is fsck-deposits.ts's.
  */
-import { commitmentOf, parseRecord } from '../../certs/core/record.ts';
-import { equal, hexEncode, utf8Decode } from '../../ledger/core/bytes.ts';
+import { equal, hexEncode } from '../../ledger/core/bytes.ts';
 import { type Checkpoint, openCheckpoint } from '../../ledger/core/checkpoint.ts';
-import { parseEntry } from '../../ledger/core/entry.ts';
-import { LedgerError } from '../../ledger/core/errors.ts';
 import { parseNote, type VerifierKey } from '../../ledger/core/note.ts';
 import { formatTilePath, parseTilePath, type Tile } from '../../ledger/core/tile.ts';
 import { LogError } from '../../ledger/log/errors.ts';
 import { type HeadRecord, parseHeadRecord, recordHash } from '../../ledger/log/head-record.ts';
-import type { BlobStore, HeadStore, IndexStore, TileStore } from '../../ledger/log/ports.ts';
+import type { HeadStore, TileStore } from '../../ledger/log/ports.ts';
 import { parseStaged, type Staged, stagingName, tileWidth } from '../../ledger/log/staging.ts';
 import type { Claim, FsckProblem } from '../../ledger/tools/fsck.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
-import { type Deposit, DepositStore, entryOf } from '../intake/deposit-store.ts';
-import { evidenceFlaws } from './fsck-evidence.ts';
+import type { Flaw } from './fsck-deposits.ts';
 
 type Report = (problem: FsckProblem) => void;
 type Rows = AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>;
@@ -100,11 +96,19 @@ export async function* merged(a: AsyncIterator<Claim>, b: AsyncIterator<Claim>):
   }
 }
 
+/** Rows that a member keeps beside its tiles. */
+export interface Kept {
+  /** What stands before their names. */
+  readonly prefix: string;
+  /** What is wrong with one of them, beyond its checksum. */
+  readonly flaws?: (name: string, value: Uint8Array) => Promise<readonly Flaw[]>;
+}
+
 export interface RowsOptions {
   readonly rows: Rows;
-  /** What stands before the names of the ledger's tiles, and the prefixes of everything else that the member keeps. */
+  /** What stands before the names of the ledger's tiles. */
   readonly tiles: string;
-  readonly others: readonly string[];
+  readonly others: readonly Kept[];
   /** Entries that the member holds, those it does not serve yet included. */
   readonly size: number;
   /** A tile as wide as the served tree has it. */
@@ -113,9 +117,6 @@ export interface RowsOptions {
   readonly mayStage: (number: number) => Promise<boolean>;
   readonly report: Report;
 }
-
-/** Where a platform notes the place of each deposit (intake/deposit-store.ts). */
-const INDEXES = 'index!deposits!index/';
 
 /** Looks at every row of a store. */
 export async function checkRows({ rows, tiles, others, size, fetch, mayStage, report }: RowsOptions): Promise<void> {
@@ -127,12 +128,14 @@ export async function checkRows({ rows, tiles, others, size, fetch, mayStage, re
       if (!(await mayStage(Number(name.slice('staging/'.length)))))
         report({ path, code: 'extra', detail: 'no head refers to it' });
     } else if (name !== undefined) await checkTile(name, value, size, fetch, report);
-    else if (key.startsWith(INDEXES)) {
-      const index = Number(utf8Decode(value));
-      if (!(index < size)) report({ path, code: 'extra', detail: `the ledger has no entry ${index}` });
-    } else if (!others.some((prefix) => key.startsWith(prefix)))
-      report({ path, code: 'extra', detail: 'nothing of this member has that name' });
+    else for (const flaw of await flawsOf(key, value, others)) report({ path, ...flaw });
   }
+}
+
+async function flawsOf(key: string, value: Uint8Array, kept: readonly Kept[]): Promise<readonly Flaw[]> {
+  const found = kept.find(({ prefix }) => key.startsWith(prefix));
+  if (found === undefined) return [{ code: 'extra', detail: 'nothing of this member has that name' }];
+  return (await found.flaws?.(key.slice(found.prefix.length), value)) ?? [];
 }
 
 async function checkTile(
@@ -176,56 +179,6 @@ export async function unappliedStep(tiles: TileStore, head: HeadRecord | undefin
 export function applied(tiles: TileStore, step: Staged | undefined): TileStore {
   const staged = new Map(step?.tiles.map(({ tile, bytes }) => [formatTilePath(tile), bytes]));
   return { ...tiles, get: async (name) => (await tiles.get(name)) ?? staged.get(name) };
-}
-
-/**
- * Compares deposits with entries as they come.
- * @param notedBelow entries from this index on may have no place noted yet
- * @param blobs where their evidence and certificates are; not given, those are not read
- */
-export function depositCheck(
-  deposits: IndexStore,
-  notedBelow: number,
-  blobs?: BlobStore,
-): (first: number, entries: readonly Uint8Array[]) => Promise<FsckProblem[]> {
-  return async (first, entries) => {
-    const flaws = await Promise.all(entries.map((entry, i) => flawsOf(deposits, first + i, entry, notedBelow, blobs)));
-    return flaws.flatMap((details, i) =>
-      details.map((detail): FsckProblem => ({ path: `entry ${first + i}`, code: 'wrong', detail })),
-    );
-  };
-}
-
-/** Why an entry and what the platform holds of its deposit do not belong together. */
-async function flawsOf(
-  deposits: IndexStore,
-  index: number,
-  entry: Uint8Array,
-  notedBelow: number,
-  blobs: BlobStore | undefined,
-): Promise<string[]> {
-  try {
-    const parsed = parseEntry(entry);
-    if (parsed.kind !== 'deposit') return [];
-    const [noted, deposit, record] = await Promise.all(
-      ['index', 'deposit', 'record'].map((kind) => deposits.get(`${kind}/${parsed.id}`)),
-    );
-    if (noted === undefined ? index < notedBelow : Number(utf8Decode(noted)) !== index)
-      return [`deposit ${parsed.id} is not noted at this index`];
-    if (deposit === undefined || record === undefined) {
-      // Came back from a mirror, without its deposit: said once, when it was refilled.
-      const isLost = deposit === undefined && (await deposits.get(`lost/${parsed.id}`)) !== undefined;
-      return isLost ? [] : [`deposit ${parsed.id} or its record is missing`];
-    }
-    const known = JSON.parse(utf8Decode(deposit) ?? '') as Deposit;
-    if (!equal(entryOf(known), entry)) return [`deposit ${parsed.id} says something else`];
-    if (hexEncode(commitmentOf(parseRecord(record))) !== parsed.commitment)
-      return [`the record of ${parsed.id} has another commitment`];
-    return blobs === undefined ? [] : await evidenceFlaws(known, record, new DepositStore(deposits), blobs);
-  } catch (error) {
-    // An entry that is none of ours is entry-order.ts's to report.
-    return error instanceof LedgerError ? [] : [`its deposit cannot be read: ${String(error)}`];
-  }
 }
 
 async function attempt<T>(path: string, report: Report, act: () => Promise<T>): Promise<T | undefined> {

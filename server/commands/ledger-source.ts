@@ -19,10 +19,10 @@ import { readConfig, readRole, TRUST_FILE } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
 import { StartError } from '../start-error.ts';
 import { type MirrorStores, openMirrorStores, openPlatformStores, type PlatformStores } from '../wiring.ts';
+import { depositRowCheck, entryCheck } from './fsck-deposits.ts';
 import {
   applied,
   checkRows,
-  depositCheck,
   merged,
   mirrorHeads,
   noteClaim,
@@ -68,7 +68,7 @@ export async function openSource(target: string, tell: Tell, origin?: string): P
   if (/^https?:\/\//.test(target)) return overHttp(prefixOf(target.replace(/\/+$/, ''), origin));
   const role = readRole(target);
   if (role === 'platform') return openPlatform(target, tell);
-  if (role === 'mirror') return openMirror(target, tell);
+  if (role === 'mirror') return openMirror(target, tell, origin);
   throw new StartError('input-malformed', `${target} is a court's folder: a court keeps checkpoints, not the ledger`);
 }
 
@@ -119,13 +119,11 @@ async function platformFolder(stores: PlatformStores, keys: readonly VerifierKey
     const publishedClaim = noteClaim('published', published, keys, report);
     return {
       claims: merged(platformHeads(stores.heads, keys, report), publishedClaim),
-      inspect: depositCheck(
-        stores.deposits,
-        step?.oldSize ?? Number.POSITIVE_INFINITY,
-        evidence ? stores.blobs : undefined,
-      ),
+      inspect: entryCheck(stores.deposits, step?.oldSize ?? Number.POSITIVE_INFINITY),
       finish: async () => {
-        const names = { tiles: 'tiles!ledger!', others: ['heads!ledger!', 'index!ledger!', 'index!deposits!'] };
+        const flaws = depositRowCheck(stores.deposits, size, evidence ? stores.blobs : undefined);
+        const others = [{ prefix: 'heads!ledger!' }, { prefix: 'index!ledger!' }, { prefix: 'index!deposits!', flaws }];
+        const names = { tiles: 'tiles!ledger!', others };
         const mayStage = platformStages(stores.heads);
         await checkRows({ rows: stores.rows(), ...names, size, fetch, mayStage, report });
       },
@@ -134,20 +132,24 @@ async function platformFolder(stores: PlatformStores, keys: readonly VerifierKey
   return { fetch, keys, folder, close: () => stores.close() };
 }
 
-async function openMirror(dir: string, tell: Tell): Promise<Source> {
+/** A mirror holds many logs: one of them is checked, and what it keeps of the others is let be. */
+async function openMirror(dir: string, tell: Tell, origin: string | undefined): Promise<Source> {
   const { listen, logs } = readConfig(dir, 'mirror');
-  const [log] = logs;
+  const log = logs.find((each) => each.origin === origin) ?? logs[0];
   if (log === undefined) throw new Error('invariant: a mirror has a log');
   const keys = log.vkeys.map(parseVkey);
   const hash = originHash(log.origin);
+  const others = logs.filter((each) => each !== log).map((each) => each.origin);
+  for (const other of others) tell(`${log.origin} is checked, and not ${other}: name its trust bundle with --trust`);
   const stores = await openedOr(dir, () => openMirrorStores(dir, failed), tell);
   if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/mirror/${hash}`), keys };
-  return closedOnError(stores, mirrorFolder(stores, hash, keys, tell));
+  return closedOnError(stores, mirrorFolder(stores, hash, others.map(originHash), keys, tell));
 }
 
 async function mirrorFolder(
   stores: MirrorStores,
   hash: string,
+  otherHashes: readonly string[],
   keys: readonly VerifierKey[],
   tell: Tell,
 ): Promise<Source> {
@@ -166,7 +168,9 @@ async function mirrorFolder(
       mirrorHeads(stores.pending(hash), 'pending checkpoint', keys, report),
     ),
     finish: async () => {
-      const others = [`heads!mirrored-${hash}!`, `heads!pending-${hash}!`, 'index!cosigned!'];
+      const heads = [hash, ...otherHashes].flatMap((each) => [`heads!mirrored-${each}!`, `heads!pending-${each}!`]);
+      const tiles = otherHashes.map((each) => `tiles!${each}!`);
+      const others = [...heads, ...tiles, 'index!cosigned!'].map((prefix) => ({ prefix }));
       const rows = { rows: stores.rows(), tiles: `tiles!${hash}!`, others, size: held };
       await checkRows({ ...rows, fetch, mayStage: async () => false, report });
     },
