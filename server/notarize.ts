@@ -91,7 +91,7 @@ export class Notary {
     this.store = store;
     this.ledger = ledger;
     this.#seen = seen;
-    const { blobs, facts, issue, limits, log, fatal } = options;
+    const { blobs, clock, facts, issue, limits, log, fatal } = options;
     this.certifier = new Certifier({
       store,
       blobs,

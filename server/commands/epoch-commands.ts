@@ -80,4 +80,13 @@ export function epochCommands(root: Command, { out, err, env }: Context): void {
       const { trustLog } = await import('../epochs/member.ts');
       trustLog(folder, vkey);
     });
+  member
+    .command('distrust-log')
+    .description('accept no key of a log but the one that a bundle names, from its next start on')
+    .argument(dir, dirText)
+    .requiredOption('--trust <file>', 'trust bundle that names the new key')
+    .action(async (folder: string, options: { trust: string }) => {
+      const { distrustLog } = await import('../epochs/member.ts');
+      distrustLog(folder, options.trust);
+    });
 }

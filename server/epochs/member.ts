@@ -129,6 +129,21 @@ export function trustLog(dir: string, vkey: string): void {
 }
 
 /**
+ * Trusts of the log of a bundle no key but the one that it names, from the next start on. Until then whoever has an old key can have
+ * this member cosign: an extension is consistent, whoever signed it.
+ * @throws StartError config-* | input-missing | input-malformed
+ */
+export function distrustLog(dir: string, trust: string): void {
+  const config = readCosigner(dir);
+  const { policy } = readTrust(trust);
+  const logs = config.logs.map((log) => {
+    const named = policy.logs.filter(({ key }) => key.name === log.origin).map(({ key }) => formatVkey(key));
+    return named.length === 0 ? log : { ...log, vkeys: named };
+  });
+  writeDurably(join(dir, CONFIG_FILE), formatJson({ ...config, logs }));
+}
+
+/**
  * Watches the bodies of a bundle from the next start on, by the keys it has for them. A body that is watched already keeps its address.
  * @throws StartError config-* | input-missing | input-malformed
  */

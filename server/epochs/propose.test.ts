@@ -8,7 +8,7 @@ import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/c
 import { readConfig } from '../config.ts';
 import { Passphrase } from '../keys/encryption.ts';
 import { initConsortium } from '../roles/init.ts';
-import { rotate, settle, trustLog, watchMembers } from './member.ts';
+import { distrustLog, rotate, settle, trustLog, watchMembers } from './member.ts';
 import { makeMemberFolder } from './new-member.ts';
 import { isProposed, readProposed } from './next.ts';
 import { type Proposal, propose } from './propose.ts';
@@ -135,6 +135,9 @@ describe('server/epochs propose', function () {
     trustLog(court, vkey);
     expect(readConfig(court, 'court').logs[0]?.vkeys).to.have.length(2);
     expect(() => trustLog(court, 'no vkey')).to.throw('not the vkey of a log');
+    const both = readConfig(court, 'court').logs;
+    distrustLog(court, join(dir, 'next/statement.json'));
+    expect(readConfig(court, 'court').logs).to.deep.equal(both.map((log) => ({ ...log, vkeys: [vkey] })));
     watchMembers(court, join(dir, 'next/statement.json'));
     expect(readConfig(court, 'court').peers?.map(({ name }) => name))
       .to.include('court-1')

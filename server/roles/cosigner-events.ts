@@ -63,7 +63,9 @@ function inconsistent(
     // Another root at the size that we have; or a tree of size 0 that is not the empty one, which stands against itself.
     const fork = size === 0 ? { newer: note, older: note, root: EMPTY_ROOT } : { newer: note, older, root };
     const reason = 'the log signed two checkpoints that contradict each other';
-    const report = forkReport({ ...fork, proof: [] }, logKeys);
+    // What we have may be signed by a key that is no longer trusted: a report all the same, for those who knew the key.
+    const known = parseNote(fork.older).signatures.some((line) => logKeys.some((key) => isSignedBy(line, key)));
+    const report = known ? forkReport({ ...fork, proof: [] }, logKeys) : formatForkReport({ ...fork, proof: [] });
     alarm('fork', 'checkpoint-inconsistent', { origin, size, reason }, { subject: text, report });
   } else {
     const reason = 'the proof does not verify';
