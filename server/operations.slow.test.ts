@@ -2,7 +2,7 @@
  * The commands of OPERATIONS.md, run as printed: every line of its `sh operations` blocks, in order, against a consortium of processes. Between
  * them the consortium goes on, so that each backup is old when it comes back. Only the ports differ, and `npx probata` is the built program.
  */
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ import { NAMES, ProcessConsortium, run as runProgram, until, VERIFIER } from './
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SECONDS = rounds(60);
+/** Words of the block that copies a platform's evidence. */
+const EVIDENCE = 'mkdir -p -m 700 platform-evidence';
 
 /** The blocks of OPERATIONS.md, by the first words that tell them apart. */
 function blocks(port: number): string[] {
@@ -41,13 +43,13 @@ describe('OPERATIONS.md', function () {
     rmSync(folder, { recursive: true });
   });
 
-  /** Runs the block that has these words, as a shell does. */
-  async function run(words: string): Promise<string> {
+  /** Runs the block that has these words, as a shell does; after another line, when one is given. */
+  async function run(words: string, first = ''): Promise<string> {
     const block = blocks(consortium.port).find((each) => each.includes(words));
     if (block === undefined) throw new Error(`OPERATIONS.md has no block with ${words}`);
     const npx = `npx() { shift; "${process.execPath}" "${join(ROOT, 'dist', 'probata.js')}" "$@"; }`;
     return new Promise((resolve, reject) => {
-      const args = ['-euo', 'pipefail', '-c', `${npx}\n${block}`];
+      const args = ['-euo', 'pipefail', '-c', `${npx}\n${first}\n${block}`];
       execFile('bash', args, { cwd: folder, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
         if (error === null) resolve(stdout + stderr);
         else reject(new Error(`${words}: ${error.message}\n${stdout}\n${stderr}`));
@@ -82,7 +84,7 @@ describe('OPERATIONS.md', function () {
   }
 
   it('has blocks that this test runs, each of them', () => {
-    expect(blocks(consortium.port)).to.have.length(6);
+    expect(blocks(consortium.port)).to.have.length(7);
   });
 
   it('hammers at full speed, and finds one root at the platform and at both mirrors', async () => {
@@ -110,9 +112,39 @@ describe('OPERATIONS.md', function () {
     await deposit(5);
   });
 
+  it('backs up and restores a court that is dead already, whose number a stranger has or nobody', async () => {
+    for (const each of ['court-2.backup', 'court-2.lost']) rmSync(join(folder, each), { recursive: true });
+    const noted = join(consortium.data, 'run', 'court-2.pid');
+    const stranger = spawn('sleep', ['1000']);
+    const ended = new Promise((resolve) => stranger.once('exit', (_, signal) => resolve(signal)));
+    try {
+      await consortium.kill('court-2');
+      writeFileSync(noted, `${stranger.pid}\n`);
+      await run('backup data/court-2');
+      await consortium.kill('court-2');
+      writeFileSync(noted, `${stranger.pid}\n`);
+      await run('restore court-2.backup');
+      rmSync(join(folder, 'court-2.lost'), { recursive: true });
+      await consortium.kill('court-2');
+      rmSync(noted);
+      await run('restore court-2.backup');
+    } finally {
+      stranger.kill('SIGINT');
+    }
+    expect(await ended, 'nobody but this test ended it').to.equal('SIGINT');
+    await deposit(5);
+  });
+
   it('backs up the platform, restores it, refills it from a mirror, and goes on; certificates still verify', async () => {
     const early = await keepCertificate('early.pdf');
     await run('backup data/platform');
+    // No file may have more than 1 KiB: what the first certificate's copy meets is a full disk, or a signal.
+    expect(await run(EVIDENCE, 'ulimit -f 1').catch(({ message }) => message)).to.include('Command failed');
+    await run(EVIDENCE);
+    const copied = execFileSync('diff', ['-r', '-x', 'unfinished', 'data/platform/store/blobs', 'platform-evidence'], {
+      cwd: folder,
+    });
+    expect(copied.toString()).to.equal('');
     const late = await keepCertificate('late.pdf');
     await deposit(20);
     const printed = await run('refill data/platform');
