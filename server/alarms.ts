@@ -2,12 +2,14 @@
  * Misbehaviour of others, told in three ways at once: one line of the event log, a metric, and a file in the member's `reports/` folder
  * that anyone can check with `probata check-report`. OPERATIONS.md, "Alarms and reports".
  * A report is named after what it is about, so the same lie found again is one file; and the folder is bounded, so a liar fills no disk.
+ * What a stranger can repeat is counted, and told at its 1st, 2nd, 4th, 8th … time.
  * Not here: who finds what (ledger/log, ledger/witness, ledger/monitor).
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hexEncode, utf8Encode } from '../ledger/core/bytes.ts';
 import { sha256 } from '../ledger/core/hash.ts';
+import { isTold } from '../ledger/monitor/events.ts';
 import { REPORTS_FOLDER } from './config.ts';
 import type { EventFields, EventLog } from './logging.ts';
 import type { Metrics } from './metrics.ts';
@@ -26,6 +28,10 @@ export interface Evidence {
   readonly report: string;
 }
 
+/**
+ * Tells of misbehaviour; of a suspicion as a warning, for nobody is blamed yet.
+ * @param fields with a `count`, how often it has happened, it is told sparingly; the evidence is kept every time
+ */
 export type Alarm = (kind: Misbehaviour, event: string, fields: EventFields, evidence?: Evidence) => void;
 
 /** Anyone can cause a suspicion, so they leave room for reports that prove something by themselves. */
@@ -39,15 +45,17 @@ const REPORTS_MAX: Readonly<Record<Misbehaviour, number>> = {
 /** @param dir the member's folder */
 export function openAlarms(dir: string, log: EventLog, metrics: Metrics): Alarm {
   return (kind, event, fields, evidence) => {
-    metrics.misbehaviour(kind);
+    const told = isTold(fields.count ?? 1);
     let report: string | undefined;
     try {
       if (evidence !== undefined) report = writeReport(join(dir, REPORTS_FOLDER), kind, evidence);
     } catch (error) {
       // A disk that is full must not turn somebody else's lie into our end: the alarm itself is still told.
-      log('warn', 'report-not-written', { reason: (error as Error).message });
+      if (told) log('warn', 'report-not-written', { reason: (error as Error).message });
     }
-    log('alarm', event, { ...fields, ...(report === undefined ? {} : { report }) });
+    if (!told) return;
+    metrics.misbehaviour(kind);
+    log(kind === 'suspicion' ? 'warn' : 'alarm', event, { ...fields, ...(report === undefined ? {} : { report }) });
   };
 }
 

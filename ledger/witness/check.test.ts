@@ -205,7 +205,7 @@ const CASES: Case[] = [
   {
     name: 'a proof although the old size is zero',
     spec: 'If the proof is not empty when the old size is zero … 422',
-    result: '422 + reported',
+    result: '422',
     act: async (bench) =>
       bench.send(`old 0\n${proofText([sha256(utf8Encode('x'))])}\n${(await bench.log.head(5)).note}`),
   },
@@ -249,10 +249,19 @@ const CASES: Case[] = [
   {
     name: 'a proof between equal sizes',
     spec: 'a Merkle Consistency Proof from the old size to the checkpoint size: empty for equal sizes',
-    result: '422 + reported',
+    result: '422',
     act: async (bench) => {
       await bench.follow(0, 5);
       return bench.send(`old 5\n${proofText([bench.log.root(0, 5)])}\n${(await bench.log.head(5)).note}`);
+    },
+  },
+  {
+    name: 'a proof between the empty tree and itself',
+    spec: 'If the proof is not empty when the old size is zero … 422',
+    result: '422',
+    act: async (bench) => {
+      await bench.follow(0, 0);
+      return bench.send(`old 0\n${proofText([bench.log.root(0, 5)])}\n${(await bench.log.head(0)).note}`);
     },
   },
   {

@@ -54,7 +54,9 @@ export function addCheckpoint<L extends FollowedLog>(
           const { conclusive, reason } = failure;
           // SPEC tlog-witness: it "MAY log the request even if the checkpoint fails one of the consistency checks".
           const ours = latest === undefined ? {} : { latest: latest.note };
-          onEvent({ kind: 'inconsistent', origin: log.origin, conclusive, request: body, ...ours });
+          if (conclusive !== undefined) {
+            onEvent({ kind: 'inconsistent', origin: log.origin, conclusive, request: body, ...ours });
+          }
           refuse(422, reason);
         }
         const answer = await accept(log, latest, submitted);
@@ -83,15 +85,21 @@ function openSubmitted<L extends FollowedLog>(
   return { log, submitted: { note: formatNote({ text: note.text, signatures }), checkpoint } };
 }
 
-/**
- * Why the checkpoint does not follow from the latest one, or undefined when it does.
- * `conclusive`: both are signed by the log and contradict each other whatever the proof says.
- */
+interface Inconsistency {
+  readonly reason: string;
+  /**
+   * Whether the signed checkpoints contradict each other whatever the proof says. Undefined when they agree whatever it says: then nothing
+   * but the request is wrong, and anybody can send that, of what everybody can read.
+   */
+  readonly conclusive: boolean | undefined;
+}
+
+/** Why the checkpoint does not follow from the latest one, or undefined when it does. */
 function inconsistency(
   request: AddCheckpointRequest,
   next: Checkpoint,
   latest: Checkpoint | undefined,
-): { reason: string; conclusive: boolean } | undefined {
+): Inconsistency | undefined {
   // SPEC tlog-witness: "A checkpoint of size zero MUST have the root hash of the empty tree … Otherwise … 422".
   if (next.size === 0 && !equal(next.root, EMPTY_ROOT)) {
     return { reason: 'a tree of size 0 has the root of the empty tree', conclusive: true };
@@ -106,7 +114,9 @@ function inconsistency(
     checkConsistency(request.proof, request.oldSize, next.size, latestRoot, next.root);
     return undefined;
   } catch (error) {
-    if (error instanceof LedgerError) return { reason: `${error.code}: ${error.message}`, conclusive: false };
-    throw error;
+    if (!(error instanceof LedgerError)) throw error;
+    // Every tree continues itself, and the empty one.
+    const agree = request.oldSize === next.size || request.oldSize === 0;
+    return { reason: `${error.code}: ${error.message}`, conclusive: agree ? undefined : false };
   }
 }

@@ -10,7 +10,7 @@ export type WitnessEvent =
   /**
    * A checkpoint with a valid log signature does not follow from ours. `request` and `latest` are all the bytes a report needs.
    * `conclusive`: the signed checkpoints contradict each other by themselves; otherwise only the proof is wrong, which whoever relayed a
-   * genuine checkpoint may have caused.
+   * genuine checkpoint may have caused. Not told of one that follows whatever the proof says, as our own does from itself.
    */
   | {
       readonly kind: 'inconsistent';
