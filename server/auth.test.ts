@@ -49,6 +49,7 @@ describe('server/auth', () => {
   it('refuses what is missing, malformed, mistyped, unknown or expired, each with its own code', async () => {
     const token = createToken(path, PARTY, null);
     const expired = createToken(path, PARTY, new Date(NOW_MS).toISOString());
+    const impossible = createToken(path, PARTY, '2020-13-01T00:00:00Z');
     const valid = createToken(path, PARTY, new Date(NOW_MS + 1).toISOString());
     const { authenticate } = await open();
     const cases: [header: string | undefined, code: string][] = [
@@ -63,6 +64,7 @@ describe('server/auth', () => {
       [`Bearer ${token.toUpperCase()}`, 'token-unknown'],
       [`Bearer ${createToken(join(dir, 'other.json'), PARTY, null)}`, 'token-unknown'],
       [`Bearer ${expired}`, 'token-expired'],
+      [`Bearer ${impossible}`, 'token-expired'],
       [`Bearer ${valid}`, 'let in'],
     ];
     for (const [header, code] of cases) expect(await codeOf(authenticate(header)), header).to.equal(code);

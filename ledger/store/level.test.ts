@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Level } from 'level';
 import { concat, equal, utf8Encode } from '../core/bytes.ts';
@@ -140,29 +141,56 @@ describe('level: on disk', () => {
 });
 
 describe('level: fail-stop', () => {
-  it('calls fatal on the first failed write, and never answers a write again', async () => {
-    const dir = await folder();
-    let died: Error | undefined;
+  let dir: string;
+  beforeEach(async () => {
+    dir = await folder();
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  /** A store with one value whose next write fails as on a full disk, though the disk would take those after it; and what it told its owner. */
+  async function failing(): Promise<{ store: LevelStore; told: Error[] }> {
+    const told: Error[] = [];
     const store = await openLevelStore(dir, (error) => {
-      died = error;
+      told.push(error);
       throw error;
     });
-    const index = store.index('a');
-    await index.write([['x', utf8Encode('1')]]);
-    // A write that LevelDB refuses: its database is closed under the driver.
-    await store.close();
-    const answers: string[] = [];
-    for (let i = 0; i < 3; i++) {
-      const note = () => answers.push(`answer ${i}`);
-      index.write([['x', utf8Encode('2')]]).then(note, note);
-    }
-    while (died === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(answers).to.deep.equal([]);
-    expect(died).to.have.property('code', 'failed');
+    await store.index('a').write([['x', utf8Encode('1')]]);
+    Object.defineProperty(Level.prototype, 'batch', {
+      configurable: true,
+      value: async () => {
+        Reflect.deleteProperty(Level.prototype, 'batch');
+        await setTimeout(20);
+        throw new Error('No space left on device');
+      },
+    });
+    return { store, told };
+  }
+
+  const expectOld = async (): Promise<void> => {
     const again = await openLevelStore(dir, noFatal);
     expect(await again.index('a').get('x')).to.deep.equal(utf8Encode('1'));
     await again.close();
-    await rm(dir, { recursive: true });
+  };
+
+  it('calls fatal on the first failed write, and never acknowledges a write again', async () => {
+    const { store, told } = await failing();
+    const index = store.index('a');
+    const write = (): Promise<void> => index.write([['x', utf8Encode('2')]]);
+    // The batch that fails, and a write that waits behind it; then others that come later.
+    const answers = await Promise.allSettled([write(), write(), setTimeout(5).then(write)]);
+    answers.push(...(await Promise.allSettled([write(), store.tiles('a').discard(['tile/0/000'])])));
+    expect(told).to.have.length(1);
+    expect(told[0]).to.include({ code: 'failed', message: 'LevelDB cannot write: No space left on device' });
+    for (const answer of answers) expect(answer).to.deep.equal({ status: 'rejected', reason: told[0] });
+    await store.close();
+    await expectOld();
+  });
+
+  it('closes after a failed write, also when it is the last one of all', async () => {
+    const { store, told } = await failing();
+    await store.tiles('a').discard(['tile/0/000']);
+    await expectStoreError(store.close(), 'failed');
+    expect(told).to.deep.equal([]);
+    await expectOld();
   });
 });

@@ -1,7 +1,8 @@
 // The keyed stores on LevelDB (npm `level`), as measured: LevelDB alone neither keeps its promises after a failed write,
 // nor notices flipped bits, nor syncs its directory. So: every batch is synced and then the directory too; the process ends on the
-// first failed write and recovers on restart; every value carries our own SHA-256, checked on each read; at the start every file is
-// checked (level-files.ts), and that no acknowledged commit is missing (latest.ts), or the opening is undone (opening.ts).
+// first failed write and recovers on restart (a command fails instead: nothing more is written); every value carries our own SHA-256,
+// checked on each read; at the start every file is checked (level-files.ts), and that no acknowledged commit is missing (latest.ts), or
+// the opening is undone (opening.ts).
 // One process at a time: LevelDB's LOCK file.
 
 import { type FileHandle, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
@@ -38,7 +39,8 @@ const OPEN = new Set<string>();
 /**
  * Opens the stores of one role, and creates them in an empty or missing folder.
  * @param dir folder of this store alone
- * @param fatal ends the process; called on the first failed write, after which no write ever resolves
+ * @param fatal ends the process; called on the first failed write, after which no write is ever acknowledged. One that throws instead: that
+ *   write and every later one are rejected
  * @throws StoreError locked (another process holds it) | failed | corrupt (it held data before and cannot be opened now)
  */
 export async function openLevelStore(dir: string, fatal: (error: Error) => never): Promise<LevelStore> {
@@ -109,7 +111,9 @@ async function openDb(location: string, used: boolean): Promise<Db> {
   }
   // A crash while LevelDB was creating its files leaves a database that never opens (google/leveldb#189). Nothing was in it.
   await rm(location, { recursive: true, force: true });
-  return openOnce(location, true);
+  return openOnce(location, true).catch((cause: unknown) => {
+    throw new StoreError('failed', `${location} cannot be created: ${reasonOf(cause)}`, { cause });
+  });
 }
 
 async function openOnce(location: string, createIfMissing: boolean): Promise<Db> {
@@ -156,7 +160,8 @@ class LevelKeyValue implements KeyValue {
   #deferred = new Map<string, Uint8Array | undefined>();
   #waiting: Task[] = [];
   #writing: Promise<void> | undefined;
-  #dead = false;
+  /** The first failed write. */
+  #failure: StoreError | undefined;
 
   constructor(db: Db, directory: FileHandle, latest: Latest, fatal: (error: Error) => never) {
     this.#db = db;
@@ -172,6 +177,7 @@ class LevelKeyValue implements KeyValue {
   };
 
   update<T>(plan: (get: Get) => Promise<Change<T>>): Promise<T> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ plan, resolve: resolve as Task['resolve'], reject });
       this.#writing ??= this.#writeAll();
@@ -203,10 +209,15 @@ class LevelKeyValue implements KeyValue {
 
   async close(): Promise<void> {
     await this.#writing;
-    if (this.#deferred.size > 0 && !this.#dead) await this.#commit(this.#deferred);
-    await this.#db.close();
-    await this.#latest.close();
-    await this.#directory.close();
+    try {
+      if (this.#deferred.size > 0 && this.#failure === undefined) await this.#commit(this.#deferred);
+    } catch (error) {
+      throw cannotWrite(error);
+    } finally {
+      await this.#db.close();
+      await this.#latest.close();
+      await this.#directory.close();
+    }
   }
 
   async #read<T>(read: () => Promise<T>): Promise<T> {
@@ -221,7 +232,7 @@ class LevelKeyValue implements KeyValue {
   async #writeAll(): Promise<void> {
     // The callers of this turn of the event loop share the first batch.
     await undefined;
-    while (this.#waiting.length > 0 && !this.#dead) {
+    while (this.#waiting.length > 0) {
       const tasks = this.#waiting;
       this.#waiting = [];
       await this.#writeBatch(tasks);
@@ -248,19 +259,20 @@ class LevelKeyValue implements KeyValue {
       if (lazy) this.#defer(pending);
       else if (pending.size > 0) await this.#commit(new Map([...this.#deferred, ...pending]));
     } catch (error) {
-      this.#die(error);
+      this.#die(cannotWrite(error), tasks);
       return;
     }
     for (const settle of done) settle();
   }
 
-  /** After one failed write LevelDB loses writes that it acknowledges later: nobody gets an answer any more. */
-  #die(error: unknown): void {
-    this.#dead = true;
+  /** After one failed write LevelDB loses writes that it acknowledges later: nothing is written and acknowledged any more. */
+  #die(failure: StoreError, tasks: readonly Task[]): void {
+    this.#failure = failure;
     try {
-      this.#fatal(new StoreError('failed', 'LevelDB cannot write', { cause: error }));
+      this.#fatal(failure);
     } catch {
-      // The owner answered by throwing instead of ending the process. This store stays dead all the same.
+      // The owner throws instead of ending the process: it lives on, so whoever waits must hear that nothing more will come.
+      for (const { reject } of [...tasks, ...this.#waiting.splice(0)]) reject(failure);
     }
   }
 
@@ -280,6 +292,16 @@ class LevelKeyValue implements KeyValue {
     await this.#latest.note(number);
     this.#deferred = new Map();
   }
+}
+
+function cannotWrite(cause: unknown): StoreError {
+  return new StoreError('failed', `LevelDB cannot write: ${reasonOf(cause)}`, { cause });
+}
+
+/** What LevelDB says: an error of `level` that only wraps another has it as its cause. */
+function reasonOf(error: unknown): string {
+  const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return reason instanceof Error ? reason.message : String(reason);
 }
 
 /** The value; undefined when the bytes are not those that were sealed. */
