@@ -16,24 +16,47 @@ export interface Collected {
   readonly failures: readonly Error[];
 }
 
+/** What one of several sources shows. Its note carries the verified signatures only. */
+export interface ShownAt {
+  readonly url: string;
+  readonly head: SignedHead;
+}
+
 /**
- * Reads `<url>/checkpoint` of each, and joins the cosignatures of those that show the same checkpoint; of one key the latest.
+ * Reads `<url>/checkpoint` of each.
  * @param urls `…/ledger`, or monitoring prefixes with the hash of the origin; no final slash
+ * @param keys whose cosignatures are kept
+ * @param logKeys keys of the logs that may be shown
  */
-export async function collectNote(urls: readonly string[], policy: Policy, http: Http): Promise<Collected> {
-  const logKeys = policy.logs.map(({ key }) => key);
-  const keys = [...policy.witnesses.values()].map(({ key }) => key);
+export async function readHeads(
+  urls: readonly string[],
+  keys: readonly VerifierKey[],
+  logKeys: readonly VerifierKey[],
+  http: Http,
+): Promise<{ readonly shown: readonly ShownAt[]; readonly failures: readonly Error[] }> {
   const failures: Error[] = [];
-  const heads: SignedHead[] = [];
+  const shown: ShownAt[] = [];
   for (const url of urls) {
     try {
-      const shown = await latestOf({ name: url, url, keys }, logKeys, http);
-      if (shown === undefined) throw new LedgerError('note-not-signed', `${url} shows no checkpoint`);
-      heads.push(shown.head);
+      const latest = await latestOf({ name: url, url, keys }, logKeys, http);
+      if (latest === undefined) throw new LedgerError('note-not-signed', `${url} shows no checkpoint`);
+      shown.push({ url, head: latest.head });
     } catch (error) {
       failures.push(error as Error);
     }
   }
+  return { shown, failures };
+}
+
+/**
+ * Joins the cosignatures of those that show the same checkpoint; of one key the latest.
+ * @param urls as {@link readHeads}
+ */
+export async function collectNote(urls: readonly string[], policy: Policy, http: Http): Promise<Collected> {
+  const logKeys = policy.logs.map(({ key }) => key);
+  const keys = [...policy.witnesses.values()].map(({ key }) => key);
+  const { shown, failures } = await readHeads(urls, keys, logKeys, http);
+  const heads = shown.map(({ head }) => head);
   const texts = new Set(heads.map(({ note }) => parseNote(note).text));
   const accepted = [...texts]
     .map((text) =>

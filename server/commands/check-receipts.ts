@@ -1,13 +1,13 @@
 /**
  * `probata check-receipts`: holds receipts against the ledger, and writes a report for each promise that is shown to be broken.
  * Nothing is asked of the platform but its public checkpoint and tiles, and any mirror's will do. Courts and mirrors that are named are asked to
- * cosign again when nothing has been cosigned since a deadline.
+ * cosign again when they do not agree on a checkpoint, or have cosigned none since a deadline.
  * Exit 0 all are honoured or not yet due, 1 at least one is proven broken, 2 something could not be decided, 64 usage.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { utf8Decode } from '../../ledger/core/bytes.ts';
-import { epochAt, isAccepted, openJudged } from '../../ledger/core/epoch.ts';
+import { isAccepted, openJudged } from '../../ledger/core/epoch.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { parseNote } from '../../ledger/core/note.ts';
 import type { Http } from '../../ledger/log/ports.ts';
@@ -77,16 +77,13 @@ interface Found {
   readonly states: readonly { readonly path: string; readonly state: ReceiptState | Error }[];
 }
 
-/** What became of all receipts; once more under fresh cosignatures, when there were none after some deadline. */
+/** What became of all receipts; once more under fresh cosignatures, when there were not enough, or none after some deadline. */
 async function decide(receipts: readonly Receipt[], sources: Sources): Promise<Found | undefined> {
   const { urls, trust, http, terminal } = sources;
   const found = await look(receipts, sources);
-  const isOpen = found?.states.some(({ state }) => !(state instanceof Error) && state.state === 'undecided');
-  if (found === undefined || isOpen !== true) return found;
-  // Today's cosigners are asked, about a checkpoint that may bear the signature of an earlier key of the log.
-  const { size } = openJudged(parseNote(found.note), trust.epochs);
-  const policy = { ...trust.policy, logs: epochAt(trust.epochs, size).policy.logs };
-  complain(await cosignAgain(urls, found.note, policy, http), terminal);
+  const isSettled = found?.states.every(({ state }) => state instanceof Error || state.state !== 'undecided');
+  if (isSettled) return found;
+  complain(await cosignAgain(urls, trust.epochs, http), terminal);
   return look(receipts, sources);
 }
 

@@ -4,11 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { cosignedAfter } from '../../ledger/core/epoch.ts';
-import { parseNote } from '../../ledger/core/note.ts';
+import { utf8Encode } from '../../ledger/core/bytes.ts';
+import { parseCheckpoint } from '../../ledger/core/checkpoint.ts';
+import { cosignedAfter, type PolicyEpoch } from '../../ledger/core/epoch.ts';
+import { formatNote, parseNote, vkeyOf } from '../../ledger/core/note.ts';
+import type { Policy } from '../../ledger/core/policy.ts';
 import { receiptKeyName } from '../../ledger/core/receipt.ts';
+import { signNote } from '../../ledger/core/signature.ts';
+import { parseTilePath } from '../../ledger/core/tile.ts';
+import type { FetchTile } from '../../ledger/core/tile-reader.ts';
+import type { Http } from '../../ledger/log/ports.ts';
 import { collectNote } from '../../ledger/monitor/collect.ts';
-import { depositEntry, receiptOf, receiptTrust } from '../../ledger/monitor/testing.ts';
+import { depositEntry, receiptOf, receiptTrust, tilesOfLog } from '../../ledger/monitor/testing.ts';
+import { type Member, openMembers, policyOver } from '../../ledger/rigs/consortium.ts';
+import { originHash } from '../../ledger/witness/request.ts';
+import { ORIGIN, TestLog, testSigner } from '../../ledger/witness/testing.ts';
 import { KEY_FILES } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
 import { readSigner } from '../keys.ts';
@@ -16,6 +26,9 @@ import { runProgram } from '../program.ts';
 import { grow, ledgerOf } from '../recovery/testing.ts';
 import { readTrust } from '../roles/platform-setup.ts';
 import { TestConsortium } from '../roles/testing.ts';
+import { cosignAgain } from './cosign-again.ts';
+
+const LOG = new TestLog().grow(30);
 
 describe('probata check-receipts of a ledger that stands still', () => {
   let consortium: TestConsortium;
@@ -25,6 +38,11 @@ describe('probata check-receipts of a ledger that stands still', () => {
     consortium = await TestConsortium.start();
     folder = mkdtempSync(join(tmpdir(), 'probata-still-'));
     await grow(consortium, 2);
+    // It is behind from then on: the platform stands still before it is back.
+    await consortium.stop('court-3');
+    await grow(consortium, 1);
+    await consortium.stop('platform');
+    await consortium.startMember('court-3');
   });
   after(() => consortium.end());
 
@@ -32,15 +50,14 @@ describe('probata check-receipts of a ledger that stands still', () => {
     return runProgram(args, { env: {}, out: () => undefined, err: () => undefined });
   }
 
-  it('proves the omission once courts and mirror were asked, which nothing that they show before does', async () => {
+  it('proves the omission once courts, of which one is behind, and mirror were asked, which nothing that they show before does', async () => {
     const { policy, logKey } = readTrust(consortium.dir('platform'));
     const origin = logKey.name;
     const signer = readSigner(join(consortium.dir('platform'), KEY_FILES.receipt), receiptKeyName(origin), 0x01);
     const urls = ['court-1', 'court-2', 'court-3', 'arbitration-1'].map((name) => ledgerOf(consortium, name));
-    await consortium.stop('platform');
     const file = join(folder, 'receipt');
     const deadlineMs = Date.now();
-    writeFileSync(file, await receiptOf(depositEntry(3, deadlineMs - 1), deadlineMs, signer));
+    writeFileSync(file, await receiptOf(depositEntry(4, deadlineMs - 1), deadlineMs, signer));
     const check = (...at: string[]) => {
       const trust = join(consortium.dir('platform'), 'trust.json');
       return probata('check-receipts', file, '--url', ...at, '--trust', trust, '--out', folder);
@@ -48,12 +65,145 @@ describe('probata check-receipts of a ledger that stands still', () => {
     // Cosignatures count in whole seconds.
     await sleep(1100);
     const client = openHttpClient();
-    const { note } = await collectNote(urls, policy, client.http);
+    const upToDate = urls.with(2, ledgerOf(consortium, 'court-4'));
+    const { note } = await collectNote(upToDate, policy, client.http);
     client.close();
     const { epochs } = receiptTrust(policy);
     const late = cosignedAfter(parseNote(note ?? ''), epochs, deadlineMs);
     expect(late, 'cosigned by itself (control)').to.equal(undefined);
     expect(await check(...urls.slice(0, 3)), 'courts alone are not the quorum').to.equal(2);
     expect(await check(...urls)).to.equal(1);
+  });
+});
+
+/** Members in memory, and a platform that stands still: it serves what it is told to, and feeds nobody. */
+class StillScene {
+  readonly policy: Policy;
+  readonly members: readonly Member[];
+  readonly urls: string[];
+  /** Whose tiles the platform serves, and the checkpoint that it shows. */
+  tiles: FetchTile | undefined = tilesOfLog(LOG);
+  published: string | undefined;
+  readonly down = new Set<string>();
+
+  private constructor(courts: readonly Member[], mirrors: readonly Member[]) {
+    this.policy = policyOver(courts, mirrors, [3, 1]);
+    this.members = [...courts, ...mirrors];
+    const monitored = (kind: string) => (member: Member) => `http://${member.name}/${kind}/${originHash(ORIGIN)}`;
+    this.urls = ['http://platform/ledger', ...courts.map(monitored('witness')), ...mirrors.map(monitored('mirror'))];
+  }
+
+  /** @param sizes how far each member is: four courts, then two mirrors */
+  static async at(...sizes: number[]): Promise<StillScene> {
+    const shape = { needed: 0, liars: 0 };
+    const { courts, mirrors } = await openMembers({ ...shape, members: 4 }, { ...shape, members: 2 });
+    const scene = new StillScene(courts, mirrors);
+    for (const [i, member] of scene.members.entries()) await member.cosign(await LOG.head(sizes[i] ?? 0), LOG.source);
+    return scene;
+  }
+
+  readonly http: Http = async (request) => {
+    const { hostname, pathname } = new URL(request.url);
+    if (this.down.has(hostname)) throw new Error('connection refused');
+    const member = this.members.find(({ name }) => name === hostname);
+    if (member !== undefined) {
+      return member.http({ ...request, url: `http://${hostname}${pathname.replace(/^\/(witness|mirror)/, '')}` });
+    }
+    const path = pathname.replace('/ledger/', '');
+    const tiles = hostname === 'copy' ? tilesOfLog(LOG) : this.tiles;
+    const tile = async () => tiles?.(parseTilePath(path)).catch(() => undefined);
+    const body = path === 'checkpoint' ? this.published && utf8Encode(this.published) : await tile();
+    return { status: body ? 200 : 404, headers: {}, body: body || new Uint8Array(0) };
+  };
+
+  /** Size of the largest checkpoint that a quorum shows. */
+  async accepted(): Promise<number | undefined> {
+    const { note } = await collectNote(this.urls, this.policy, this.http);
+    return note === undefined ? undefined : parseCheckpoint(parseNote(note).text).size;
+  }
+
+  ask(): Promise<Error[]> {
+    return cosignAgain(this.urls, receiptTrust(this.policy).epochs, this.http);
+  }
+}
+
+describe('asking courts and mirrors to cosign again', () => {
+  it('brings all to a checkpoint that a platform showed to two courts before it stood still', async () => {
+    const scene = await StillScene.at(25, 25, 20, 20, 20, 20);
+    expect(await scene.accepted()).to.equal(undefined);
+    expect(await scene.ask()).to.deep.equal([]);
+    expect(await scene.accepted()).to.equal(25);
+  });
+
+  it('does so also when the platform goes on showing what a quorum cosigned before', async () => {
+    const scene = await StillScene.at(20, 20, 20, 20, 20, 20);
+    scene.published = (await collectNote(scene.urls, scene.policy, scene.http)).note;
+    for (const court of scene.members.slice(0, 2)) await court.cosign(await LOG.head(25), LOG.source);
+    expect(await scene.accepted()).to.equal(20);
+    expect(await scene.ask()).to.deep.equal([]);
+    expect(await scene.accepted()).to.equal(25);
+  });
+
+  it('brings up a court that is behind while another is down, from tiles that others serve', async () => {
+    const scene = await StillScene.at(20, 20, 20, 10, 20, 20);
+    scene.down.add('court-3');
+    expect(await scene.accepted()).to.equal(undefined);
+    for (const { message } of await scene.ask()) expect(message).to.equal('connection refused');
+    expect(await scene.accepted()).to.equal(20);
+  });
+
+  it('reads from the next source what one that seemed to serve the ledger does not', async () => {
+    const scene = await StillScene.at(25, 25, 20, 20, 20, 20);
+    const ofLog = tilesOfLog(LOG);
+    scene.tiles = async (tile) => (tile.level === 'entries' ? new Uint8Array(1) : ofLog(tile));
+    expect(await scene.ask()).not.to.deep.equal([]);
+    expect(await scene.accepted(), 'no mirror without entries').to.equal(undefined);
+    scene.urls.push('http://copy/ledger');
+    expect(await scene.ask()).to.deep.equal([]);
+    expect(await scene.accepted()).to.equal(25);
+  });
+
+  it('is kept from nothing by a larger checkpoint that the log signed and whose tiles nobody serves', async () => {
+    const scene = await StillScene.at(20, 20, 10, 10, 20, 20);
+    scene.published = (await LOG.head(1_000_000, [], LOG.root(0, 30))).note;
+    expect((await scene.ask()).map(({ message }) => message)).to.deep.equal([
+      'nobody serves the tiles of the checkpoint of size 1000000',
+    ]);
+    expect(await scene.accepted()).to.equal(20);
+  });
+
+  it('is kept from nothing by a larger checkpoint of another history whose tiles are served: members refuse it', async () => {
+    const scene = await StillScene.at(20, 20, 10, 10, 20, 20);
+    const fork = new TestLog(ORIGIN, 'fork').grow(30);
+    scene.published = (await fork.head(30)).note;
+    const [ofFork, ofLog] = [tilesOfLog(fork), tilesOfLog(LOG)];
+    scene.tiles = (tile) => (tile.width === 30 ? ofFork(tile) : ofLog(tile));
+    expect((await scene.ask()).length).to.equal(6);
+    expect(await scene.accepted()).to.equal(20);
+  });
+
+  it('offers nothing that a key signed which the log did not have at that size', async () => {
+    const scene = await StillScene.at(20, 20, 20, 20, 20, 20);
+    const stolen = testSigner('stolen.example', 0x01);
+    const signer = { key: vkeyOf(ORIGIN, 0x01, stolen.key.publicKey), sign: stolen.sign };
+    const text = parseNote((await LOG.head(25)).note).text;
+    scene.published = formatNote({ text, signatures: [await signNote(text, signer)] });
+    const [now] = receiptTrust(scene.policy).epochs;
+    const before = { ...now, policy: { ...scene.policy, logs: [{ key: signer.key, url: undefined }] }, upTo: 10 };
+    expect(await cosignAgain(scene.urls, [before, now] as PolicyEpoch[], scene.http)).to.deep.equal([]);
+    expect(await scene.accepted()).to.equal(20);
+  });
+
+  it('needs no tiles for those who all show one checkpoint', async () => {
+    const scene = await StillScene.at(20, 20, 20, 20, 20, 20);
+    scene.tiles = undefined;
+    const cosigned: string[] = [];
+    const asked: Http = async (request) => {
+      const answer = await scene.http(request);
+      if (request.method === 'POST' && answer.status === 200) cosigned.push(new URL(request.url).hostname);
+      return answer;
+    };
+    await cosignAgain(scene.urls, receiptTrust(scene.policy).epochs, asked);
+    expect(new Set(cosigned)).to.deep.equal(new Set(scene.members.map(({ name }) => name)));
   });
 });
