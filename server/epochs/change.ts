@@ -7,15 +7,17 @@
  *   4 the bundle with the proof is written to `next/trust.json`                         crash: only the files are moved (next.ts)
  *   5 keys, configuration and bundle are moved into place                               crash: moved on
  *
- * Until 4 the old policy is in force, from then on the new one. Not here: what is proposed (propose.ts).
+ * Until 4 the old policy is in force, from then on the new one. Before 1 all of it is checked, because 5 cannot be refused any more
+ * (proposal.ts). Not here: what is proposed (propose.ts).
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { utf8Encode } from '../../ledger/core/bytes.ts';
 import { formatEntry, parseEntry } from '../../ledger/core/entry.ts';
+import type { Signer } from '../../ledger/core/signature.ts';
 import { formatTlogProof } from '../../ledger/core/tlog-proof.ts';
 import { LogError } from '../../ledger/log/errors.ts';
 import { Log } from '../../ledger/log/log.ts';
-import type { Clock } from '../../ledger/log/ports.ts';
+import type { Clock, Http } from '../../ledger/log/ports.ts';
 import { Reader } from '../../ledger/log/reader.ts';
 import { VerifierError } from '../../verifier/core/errors.ts';
 import { statementDigest } from '../../verifier/core/statement.ts';
@@ -26,9 +28,10 @@ import { DepositStore, entryOf } from '../intake/deposit-store.ts';
 import { Keyring } from '../keys.ts';
 import { cosignersOf, type PlatformTrust, readKeys, readTrust } from '../roles/platform-setup.ts';
 import type { RoleContext } from '../roles/process.ts';
-import { StartError } from '../start-error.ts';
 import { openPlatformStores, type PlatformStores } from '../wiring.ts';
-import { install, isProposed, isProven, readProposed, writeProven } from './next.ts';
+import { Missing } from './missing.ts';
+import { install, isProposed, isProven, writeProven } from './next.ts';
+import { readProposal } from './proposal.ts';
 
 /** How often it is looked whether enough have cosigned, in ms. */
 const LOOK_EVERY_MS = 100;
@@ -38,30 +41,18 @@ const APPEND_MAX = 1000;
 /**
  * Makes the change that is proposed in the platform's folder, if one is. Resolves when it is in place; for as long as the old policy's
  * members do not cosign, not at all.
- * @throws StartError config-malformed when what is proposed cannot be believed; LogError as {@link Log.open}
+ * @throws StartError as {@link readProposal}, and nothing has been done then; LogError as {@link Log.open}
  */
 export async function changeIfProposed(dir: string, context: RoleContext, clock: Clock): Promise<void> {
   if (!isProposed(dir) && !isProven(dir)) return;
   const trust = readTrust(dir);
   if (!isProven(dir)) {
-    const proposed = readChecked(dir);
+    const proposed = await readProposal(dir, trust, context.env, clock());
     context.log('info', 'epoch-changing', { count: trust.epoch + 1 });
     writeProven(dir, await prove(dir, trust, proposed, context, clock));
   }
   install(dir, trust.epoch);
   context.log('info', 'epoch-changed', { count: trust.epoch + 1 });
-}
-
-/** The proposed statement must be one: after the entry is on the ledger it is too late to find out. */
-function readChecked(dir: string): TrustBundle {
-  const proposed = readProposed(dir);
-  try {
-    parseTrustBundle(proposed);
-  } catch (cause) {
-    if (!(cause instanceof VerifierError)) throw cause;
-    throw new StartError('config-malformed', `what is proposed in ${dir} is no statement: ${cause.message}`, { cause });
-  }
-  return JSON.parse(Buffer.from(proposed).toString('utf8')) as TrustBundle;
 }
 
 async function prove(
@@ -72,42 +63,55 @@ async function prove(
   clock: Clock,
 ): Promise<TrustBundle> {
   const config = readConfig(dir, 'platform');
+  const keyring = await Keyring.open(dir, config.hsm, context.env);
   const stores = await openPlatformStores(dir, context.fatal);
   const client = openHttpClient();
+  const missing = new Missing(
+    config.members.map(({ member }) => member),
+    context.log,
+  );
   let log: Log | undefined;
   try {
     const deposits = new DepositStore(stores.deposits);
-    log = await openLog(dir, config, trust, stores, deposits, client.http, context, clock);
+    const { log: signer } = await readKeys(dir, keyring, trust);
+    const { http } = client;
+    log = await openLog({ signer, config, trust, stores, deposits, http, missing }, context, clock);
     await appendPending(log, deposits);
     const digest = statementDigest(proposed, trust.statement);
     const index = await appendChange(log, stores, digest, clock);
     return await proven(log, index, trust, proposed);
   } finally {
+    missing.close();
     await log?.close();
     client.close();
     await stores.close();
+    keyring.close();
   }
 }
 
+interface Opened {
+  readonly signer: Signer;
+  readonly config: PlatformConfig;
+  readonly trust: PlatformTrust;
+  readonly stores: PlatformStores;
+  readonly deposits: DepositStore;
+  readonly http: Http;
+  readonly missing: Missing;
+}
+
 async function openLog(
-  dir: string,
-  config: PlatformConfig,
-  trust: PlatformTrust,
-  { tiles, heads, ledger }: PlatformStores,
-  deposits: DepositStore,
-  http: ReturnType<typeof openHttpClient>['http'],
-  { log, fatal, env }: RoleContext,
+  { signer, config, trust, stores: { tiles, heads, ledger }, deposits, http, missing }: Opened,
+  { log, fatal }: RoleContext,
   clock: Clock,
 ): Promise<Log> {
-  const keys = await readKeys(dir, await Keyring.open(dir, config.hsm, env), trust);
   return Log.open({
     origin: trust.logKey.name,
-    signer: keys.log,
-    ...{ tiles, heads, index: ledger, policy: trust.policy, past: trust.past, clock, fatal },
+    ...{ signer, tiles, heads, index: ledger, policy: trust.policy, past: trust.past, clock, fatal },
     cosigners: cosignersOf(config, trust, http, ledger),
     onSequenced: (first, entries) => deposits.sequenced(first, entries),
     onPublished: () => {},
     onEvent: (event) => {
+      missing.hear(event);
       if (event.severity === 'info') return;
       const member = 'cosigner' in event ? { member: event.cosigner } : {};
       log(event.severity === 'alarm' ? 'alarm' : 'warn', `ledger-${event.kind}`, member);

@@ -54,6 +54,11 @@ export class Keyring {
     return new Keyring(dir, passphrase, { token, labels: hsm.keys });
   }
 
+  /** Leaves the token; its keys no longer sign. A process that opens the token again must have left it before. */
+  close(): void {
+    this.#hsm?.token.close();
+  }
+
   /** The keys in the files of another folder, under the same passphrase. @param dir a folder laid out like a member's */
   of(dir: string): Keyring {
     return new Keyring(dir, this.#passphrase, undefined);

@@ -64,15 +64,18 @@ export interface PlatformKeys {
   readonly receipt: Signer;
   /** Signs certificates. */
   readonly pdf: SignBytes;
-  readonly pdfPath: readonly X509[];
+  readonly pdfPath: readonly [X509, ...X509[]];
 }
 
 /**
  * The keys: those that the policy, the trust bundle and the certificate name, or no court and no judge would know them.
  * @throws StartError `key-*`, `passphrase-*`
  */
-export async function readKeys(dir: string, keyring: Keyring, trust: PlatformTrust): Promise<PlatformKeys> {
-  const { logKey, receiptKeys } = trust;
+export async function readKeys(
+  dir: string,
+  keyring: Pick<Keyring, 'signer' | 'p256'>,
+  { logKey, receiptKeys }: Pick<PlatformTrust, 'logKey' | 'receiptKeys'>,
+): Promise<PlatformKeys> {
   const origin = logKey.name;
   const [certificate, ...above] = readChain(join(dir, KEY_FILES.pdfChain)).map(parseCertificate);
   if (certificate === undefined) throw new Error('invariant: a chain is not empty');

@@ -59,7 +59,6 @@ export function readEpochs(earlier: readonly Json[], newest: Fields): Epoch[] {
   const ended = earlier.map((value) => object(value, 'an epoch', [...STATEMENT_KEYS, 'change'], STATEMENT_OPTIONAL));
   const statements: Statement[] = [];
   for (const fields of [...ended, newest]) statements.push(readStatement(fields, statements.at(-1)?.digest));
-  if (ended.length > 0) requireOneLog(statements);
   const changes = ended.map((fields, i) =>
     readChange(string(fields, 'change'), statements[i] as Statement, statements[i + 1] as Statement),
   );
@@ -71,13 +70,8 @@ export function readEpochs(earlier: readonly Json[], newest: Fields): Epoch[] {
   });
 }
 
-/** Sizes are those of one log. */
-function requireOneLog(statements: readonly Statement[]): void {
-  const origins = new Set(statements.flatMap(({ policy }) => policy.logs.map(({ key }) => key.name)));
-  if (origins.size !== 1) refuse('a bundle with epochs is about one log');
-}
-
 function readChange(text: string, before: Statement, after: Statement): Change {
+  requireFollows(before, after);
   const { extra, index, proof, checkpoint: noteText } = parseTlogProof(text);
   if (extra === undefined) refuse('a change does not carry its entry');
   const entry = parseEntry(extra);
@@ -91,13 +85,19 @@ function readChange(text: string, before: Statement, after: Statement): Change {
   // Whatever came behind it under the same checkpoint would have two policies.
   if (checkpoint.size !== index + 1) refuse('a change is not the last entry of its checkpoint');
   checkInclusion(proof, index, checkpoint.size, leafHash(extra), checkpoint.root);
-  requireKept(before, after);
   const sinceMs = cosignedMs(before, after, note) ?? refuse('a change is not cosigned under the policy that it ends');
   return { size: checkpoint.size, sinceMs, note: noteText };
 }
 
-/** A revocation is never taken back: whoever was warned once stays warned. */
-function requireKept(before: Statement, after: Statement): void {
+/**
+ * What one statement must have of the one before it, whoever cosigns the change.
+ * @throws VerifierError trust-malformed
+ */
+export function requireFollows(before: Statement, after: Statement): void {
+  // Sizes are those of one log.
+  const origins = new Set([before, after].flatMap(({ policy }) => policy.logs.map(({ key }) => key.name)));
+  if (origins.size !== 1) refuse('a bundle with epochs is about one log');
+  // A revocation is never taken back: whoever was warned once stays warned.
   const kept = before.revoked.every(({ key, at }, i) => after.revoked[i]?.key === key && after.revoked[i]?.at === at);
   if (!kept) refuse('a change takes a revocation back');
 }

@@ -1,0 +1,51 @@
+/**
+ * Whether a change can be proven at all, whoever cosigns it: asked when it is proposed, and again before its entry goes on the ledger.
+ * A start would wait for ever for a proof that no judge accepts. What a judge asks of the proof itself: verifier/core/epochs.ts.
+ */
+import { keyRevokedMs, type Revoked } from '../../ledger/core/cosigned.ts';
+import { evaluatePolicy } from '../../ledger/core/policy.ts';
+import { requireFollows } from '../../verifier/core/epochs.ts';
+import { VerifierError } from '../../verifier/core/errors.ts';
+import { TRUST_EPOCHS_MAX } from '../../verifier/core/limits.ts';
+import type { Statement } from '../../verifier/core/statement.ts';
+import { parseTrustBundle, type Trust } from '../../verifier/core/trust.ts';
+
+/**
+ * Why a statement can never follow the present one, and what to do instead; undefined when it can.
+ * @param present the bundle now in force
+ * @param proposed the next statement, a trust bundle without epochs, as bytes
+ */
+export function whyNeverProven(present: Trust, proposed: Uint8Array): string | undefined {
+  let next: Trust;
+  try {
+    next = parseTrustBundle(proposed);
+    requireFollows(present, next);
+  } catch (cause) {
+    if (!(cause instanceof VerifierError)) throw cause;
+    return cause.message;
+  }
+  if (present.number > TRUST_EPOCHS_MAX) {
+    return `a bundle holds ${TRUST_EPOCHS_MAX} changes at most; found another consortium, this one’s certificates stay good`;
+  }
+  // The verifier does not count them in the proof either, even those made before the time of the revocation: that may pass while we wait.
+  const revoked = needed(present, next.revoked);
+  if (revoked.length > 0) {
+    return `without ${revoked.join(', ')}, revoked then, the present policy cannot cosign it; replace these keys by one change, and revoke them by vkey in the next`;
+  }
+  const dead = needed(next, next.revoked);
+  if (dead.length > 0) {
+    return `the new policy could never be satisfied without ${dead.join(', ')}, which are revoked; replace these keys as well, or ask for fewer courts`;
+  }
+  return undefined;
+}
+
+/** The witnesses of a policy that are revoked, when the others do not suffice; none when they do. */
+function needed({ policy }: Statement, revoked: readonly Revoked[]): string[] {
+  const isRevoked = (name: string): boolean => {
+    const key = policy.witnesses.get(name)?.key;
+    return key !== undefined && keyRevokedMs(revoked, key) !== undefined;
+  };
+  const names = [...policy.witnesses.keys()];
+  const left = new Set(names.filter((name) => !isRevoked(name)));
+  return evaluatePolicy(policy, left).satisfied ? [] : names.filter(isRevoked);
+}
