@@ -121,9 +121,21 @@ describe('a consortium that changes', function () {
     await certify('court key stolen and revoked');
   });
 
+  it('revokes a key that was replaced long ago, and those of a court that has left', async () => {
+    const old = parseTrustBundle(firstBundle).policy.witnesses.get('court-1.ed25519')?.key ?? expect.fail('no key');
+    const at = new Date().toISOString();
+    await change({ revoke: [`${formatVkey(old)}=${at}`, `court-2=${at}`] });
+    await certify('keys of ended epochs revoked');
+    expect(
+      parseTrustBundle(bundle())
+        .revoked.slice(-3)
+        .map(({ at: since }) => since),
+    ).to.deep.equal([at, at, at]);
+  });
+
   it('one bundle judges the certificates of all epochs, each by its own', async () => {
     const trust = bundle();
-    const epochs = [1, 2, 2, 3, 4, 5, 6];
+    const epochs = [1, 2, 2, 3, 4, 5, 6, 7];
     const seen: (number | undefined)[] = [];
     for (const { name, pdf } of certificates) {
       const report = await judge(pdf, trust);
@@ -146,11 +158,11 @@ describe('a consortium that changes', function () {
     expect(old.outcome, 'the first certificate under the first bundle').to.equal('consistent');
     const last = await judge(certificates.at(-1)?.pdf ?? new Uint8Array(), trust);
     expect(explain(last, 'zh').boxes[2]?.lines.at(-1)).to.match(
-      /^按第 6 规则期（共 6 期，自 北京时间 .*起）的机构、密钥与法定数判断。$/,
+      /^按第 7 规则期（共 7 期，自 北京时间 .*起）的机构、密钥与法定数判断。$/,
     );
     const warned = await judge(first?.pdf ?? new Uint8Array(), trust);
     expect(explain(warned, 'en').warnings[0]).to.match(
-      /^A key of Demonstration Internet Court 3 has been revoked as of /,
+      /^A key of Demonstration Internet Court 1 has been revoked as of /,
     );
   });
 });

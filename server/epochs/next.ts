@@ -49,9 +49,13 @@ export function readProposed(dir: string): Uint8Array {
   return new Uint8Array(readFileSync(join(nextDir(dir), STATEMENT_FILE)));
 }
 
-/** Proposes. The statement is the last file, because its presence says that all is there. */
-export function writeProposed(dir: string, statement: TrustBundle, config: object): void {
+/** Writes the platform's next configuration. Nothing is proposed by it yet. */
+export function writeNextConfig(dir: string, config: object): void {
   writeDurably(join(nextDir(dir), CONFIG_FILE), formatJson(config));
+}
+
+/** Proposes. The statement is the last file, because its presence says that all is there. */
+export function writeProposed(dir: string, statement: TrustBundle): void {
   writeDurably(join(nextDir(dir), STATEMENT_FILE), formatJson(statement));
 }
 

@@ -81,12 +81,51 @@ describe('server/epochs propose', function () {
       { courtsNeeded: 5 },
       { member: [join(data, 'token')] },
       { member: [join(data, 'nowhere')] },
+      { revoke: [`court-1=${AT}`, `court-2=${AT}`] },
+      { revoke: [`arbitration-1=${AT}`, `arbitration-2=${AT}`] },
+      { leave: ['court-2'], revoke: [`court-1=${AT}`] },
     ];
     for (const proposal of refused) {
       const code = await codeOf(propose(dir, { ...NOTHING, ...proposal }, Date.now()));
       expect(code, JSON.stringify(proposal)).to.be.oneOf(['input-malformed', 'input-missing', 'policy-malformed']);
       expect(isProposed(dir)).to.equal(false);
     }
+  });
+
+  it('writes no configuration that the platform could not read', async () => {
+    const court = join(data, 'court-4');
+    const file = await rotate(court, { timestamps: true }, Date.now());
+    const text = readFileSync(file, 'utf8');
+    for (const wrong of [{ url: 'court-4.example/witness' }, { timestampUrl: 'nonsense' }, { keyName: '' }]) {
+      writeFileSync(file, JSON.stringify({ ...JSON.parse(text), ...wrong }));
+      expect(await codeOf(proposed({ member: [file] })), JSON.stringify(wrong)).to.match(/-malformed$/);
+      expect(isProposed(dir)).to.equal(false);
+    }
+    writeFileSync(file, text);
+    await proposed({ member: [file] });
+  });
+
+  it('makes no file for a key that is in the token', async () => {
+    const path = join(dir, 'config.json');
+    const text = readFileSync(path, 'utf8');
+    const hsm = { module: '/usr/lib/any.so', token: 'platform', keys: { log: 'log', pdf: 'pdf' } };
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(text), hsm }));
+    expect(await codeOf(proposed({ newKey: ['log'] }))).to.equal('input-malformed');
+    expect(await codeOf(proposed({ newKey: ['receipt', 'pdf'] }))).to.equal('input-malformed');
+    await proposed({ newKey: ['receipt'] });
+    writeFileSync(path, text);
+  });
+
+  it('extends the dates of the bundle with new certificates, and never shortens them', async () => {
+    const nineYears = 9 * 365.25 * 86_400_000;
+    const until = async (proposal: Partial<Proposal>, nowMs: number): Promise<number> => {
+      rmSync(join(dir, 'next'), { recursive: true, force: true });
+      await propose(dir, { ...NOTHING, ...proposal }, nowMs);
+      return parseTrustBundle(readProposed(dir)).notAfterMs - now().notAfterMs;
+    };
+    expect(await until({ newKey: ['receipt'] }, Date.now() + nineYears)).to.equal(0);
+    expect(await until({ newKey: ['pdf'] }, Date.now() + nineYears)).to.be.within(nineYears, nineYears + 600_000);
+    expect(await until({ newKey: ['pdf'] }, Date.now() - nineYears)).to.equal(0);
   });
 
   it('proposes one change at a time, and none of a policy written by hand', async () => {

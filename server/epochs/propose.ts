@@ -3,21 +3,23 @@
  * keys of the platform itself, revocations. Nothing is in force before the platform has made the change (change.ts).
  * A policy that was written by hand is left to the hand: this program only writes the form that it makes itself.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hexDecode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { HASH_BYTES } from '../../ledger/core/limits.ts';
 import { formatVkey, parseVkey } from '../../ledger/core/note.ts';
 import { type Policy, parsePolicy } from '../../ledger/core/policy.ts';
-import { VerifierError } from '../../verifier/core/errors.ts';
-import { parseTrustBundle, type TrustBundle } from '../../verifier/core/trust.ts';
-import { KEY_FILES, type MemberConfig, type PlatformConfig, readConfig, TRUST_FILE } from '../config.ts';
+import type { RevokedKey } from '../../verifier/core/revocation.ts';
+import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/core/trust.ts';
+import { KEY_FILES, type MemberConfig, type PlatformConfig, readConfig } from '../config.ts';
 import { newSeal, type Passphrase, type Seal } from '../keys.ts';
-import { makeKey, makePdfKeys } from '../roles/make-consortium.ts';
+import { makeKey, makePdfKeys, trustDates } from '../roles/make-consortium.ts';
+import { readTrust } from '../roles/platform-setup.ts';
 import { courtsNeeded, type PolicyMember, policyText } from '../roles/policy-text.ts';
 import { StartError } from '../start-error.ts';
 import { type MemberFile, readMemberFile } from './member-file.ts';
-import { isProposed, isProven, nextDir, writeProposed } from './next.ts';
+import { isProposed, isProven, nextDir, writeNextConfig, writeProposed } from './next.ts';
+import { whyNeverProven } from './provable.ts';
 
 /** Keys of the platform that can be made anew. */
 export const PLATFORM_KEYS = ['log', 'receipt', 'pdf'] as const;
@@ -56,42 +58,36 @@ export async function propose(
     );
   }
   const config = readConfig(dir, 'platform');
-  const bundle = readBundle(dir);
+  const { bytes } = readTrust(dir);
+  const present = parseTrustBundle(bytes);
+  const { epochs: _, ...bundle } = JSON.parse(Buffer.from(bytes).toString('utf8')) as TrustBundle;
   const members = proposal.member.map(readMemberFile);
   for (const name of proposal.leave) requireMember(config, name);
+  for (const name of proposal.newKey) requireFile(config, name);
   // What an attempt that failed left behind was never proposed.
   rmSync(nextDir(dir), { recursive: true, force: true });
   mkdirSync(join(nextDir(dir), 'keys'), { recursive: true });
   const lines: string[] = [];
   const own = await makeKeys(dir, bundle, config, proposal.newKey, nowMs, newSeal(passphrase), lines);
   const next = nextConfig(config, members, proposal.leave);
-  const { epochs: _, ...current } = bundle;
+  writeNextConfig(dir, next);
+  readConfig(nextDir(dir), 'platform');
+  const revoked = proposal.revoke.flatMap((text) => revocations(text, present));
+  lines.push(...revoked.map(({ key, at }) => `revoked as of ${at}: ${key}`));
+  const renewed = own.pdfRoots !== undefined || members.some(({ timestampRoot }) => timestampRoot !== undefined);
   const statement: TrustBundle = {
-    ...current,
+    ...bundle,
     ...own,
+    ...(renewed && { notAfter: later(bundle.notAfter, trustDates(nowMs).notAfter) }),
     policy: nextPolicy(parsePolicy(own.policy ?? bundle.policy), config, next, members, proposal.courtsNeeded),
     members: next.members.map(({ member, kind, name, nameEn }) => ({ member, kind, name, nameEn })),
     timestampRoots: withRoots(bundle.timestampRoots, members),
-    revoked: [...(bundle.revoked ?? []), ...proposal.revoke.flatMap((text) => revocations(text, bundle.policy))],
+    revoked: [...(bundle.revoked ?? []), ...revoked],
   };
-  checkStatement(statement);
-  writeProposed(dir, statement, next);
+  const why = whyNeverProven(present, utf8Encode(JSON.stringify(statement)));
+  if (why !== undefined) throw new StartError('input-malformed', `this change is not proposed: ${why}`);
+  writeProposed(dir, statement);
   return [...lines, ...statement.policy.trimEnd().split('\n')];
-}
-
-function readBundle(dir: string): TrustBundle {
-  const bytes = new Uint8Array(readFileSync(join(dir, TRUST_FILE)));
-  parseTrustBundle(bytes);
-  return JSON.parse(Buffer.from(bytes).toString('utf8')) as TrustBundle;
-}
-
-function checkStatement(statement: TrustBundle): void {
-  try {
-    parseTrustBundle(utf8Encode(JSON.stringify(statement)));
-  } catch (cause) {
-    if (!(cause instanceof VerifierError)) throw cause;
-    throw new StartError('input-malformed', `this cannot be believed: ${cause.message}`, { cause });
-  }
 }
 
 function requireMember({ members }: PlatformConfig, name: string): void {
@@ -101,6 +97,24 @@ function requireMember({ members }: PlatformConfig, name: string): void {
       `there is no member ${name}: ${members.map(({ member }) => member).join(', ')}`,
     );
   }
+}
+
+/** A key in a token is made there, and what names it is written by whoever made it. */
+function requireFile({ hsm }: PlatformConfig, name: PlatformKey): void {
+  const label = hsm?.keys[name];
+  if (label === undefined) return;
+  throw new StartError(
+    'input-malformed',
+    `the ${name} key is in the token, as "${label}": make the new one there, and write the change by hand (OPERATIONS.md, "Keys in an HSM")`,
+  );
+}
+
+/**
+ * The later of two times, for the dates of the bundle: new certificates must not outlive them. They are no part of a statement, and bound all
+ * epochs at once. What was signed under an older certificate gains nothing by it: that ends by dates of its own (certs/core/x509-path.ts).
+ */
+function later(a: string, b: string): string {
+  return Date.parse(a) < Date.parse(b) ? b : a;
 }
 
 /** New keys in `next/keys`. @returns the fields of the statement that they change */
@@ -209,17 +223,16 @@ function withRoots(roots: readonly string[], files: readonly MemberFile[]): stri
   return [...new Set([...roots, ...files.flatMap(({ timestampRoot }) => timestampRoot ?? [])])];
 }
 
-/** Both keys of a member, one vkey, or one certificate. */
-function revocations(text: string, policyOfNow: string): { key: string; at: string }[] {
+/** Both keys of a member, as the newest policy that knows it has them; one vkey of any policy so far; or one certificate. */
+function revocations(text: string, { epochs }: Trust): RevokedKey[] {
   const at = text.slice(text.lastIndexOf('=') + 1);
   const what = text.slice(0, Math.max(0, text.length - at.length - 1));
-  const { witnesses } = parsePolicy(policyOfNow);
-  const keys = [`${what}.ed25519`, `${what}.ml-dsa-44`].flatMap((name) => {
-    const key = witnesses.get(name)?.key;
-    return key === undefined ? [] : [formatVkey(key)];
-  });
-  if (keys.length > 0) return keys.map((key) => ({ key, at }));
-  const isKnown = [...witnesses.values()].some(({ key }) => formatVkey(key) === what);
-  if (isKnown || hexDecode(what, HASH_BYTES) !== undefined) return [{ key: what, at }];
+  // Keys of ended epochs too: what they signed is still shown to judges.
+  for (const { policy } of [...epochs].reverse()) {
+    const named = [`${what}.ed25519`, `${what}.ml-dsa-44`].flatMap((name) => policy.witnesses.get(name) ?? []);
+    if (named.length > 0) return named.map(({ key }) => ({ key: formatVkey(key), at }));
+    if ([...policy.witnesses.values()].some(({ key }) => formatVkey(key) === what)) return [{ key: what, at }];
+  }
+  if (hexDecode(what, HASH_BYTES) !== undefined) return [{ key: what, at }];
   throw new StartError('input-malformed', `"${what}" is no member, no vkey of one, and no SHA-256 of a certificate`);
 }

@@ -79,8 +79,7 @@ export async function makeConsortium(stage: string, options: InitOptions): Promi
     policy,
     pdfRoots: [pdfRoot],
     timestampRoots,
-    notBefore: utcSeconds(options.nowMs - HOUR_MS),
-    notAfter: utcSeconds(options.nowMs + SIGNER_YEARS * YEAR_MS),
+    ...trustDates(options.nowMs),
     members: members.map(({ config: { member, kind, name, nameEn } }) => ({ member, kind, name, nameEn })),
     receiptKeys: [formatVkey(receiptKey)],
   });
@@ -214,6 +213,12 @@ function writePlatform(stage: string, options: InitOptions, members: readonly Me
   };
   writeFileSync(join(stage, PLATFORM, CONFIG_FILE), formatConfig(config));
   writeFileSync(join(stage, PLATFORM, TRUST_FILE), trust);
+}
+
+/** Between which dates a trust bundle holds whose signers' certificates are made now. */
+export function trustDates(nowMs: number): Pick<TrustBundle, 'notBefore' | 'notAfter'> {
+  const { notBeforeMs, notAfterMs } = years(nowMs, SIGNER_YEARS);
+  return { notBefore: utcSeconds(notBeforeMs), notAfter: utcSeconds(notAfterMs) };
 }
 
 export function formatTrust(bundle: TrustBundle): string {
