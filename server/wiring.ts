@@ -89,20 +89,10 @@ export async function openMirrorStores(dir: string, fatal: Fatal): Promise<Mirro
  * Every row of a member's store, whichever role it has: for copies and checks. As {@link openPlatformStores}, of a command and not of a process
  * that serves: the first failed write rejects, and so does every one after it.
  */
-export async function openRows(dir: string): Promise<Pick<LevelStore, 'rows' | 'copyIn' | 'close'>> {
-  let fail: (error: Error) => void = () => {};
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  // Nobody may be writing when it fails.
-  failed.catch(() => {});
-  const level = await openLevel(dir, (error) => {
-    fail(error);
+export function openRows(dir: string): Promise<Pick<LevelStore, 'rows' | 'copyIn' | 'close'>> {
+  return openLevel(dir, (error) => {
     throw error;
   });
-  // A store answers nobody after a failed write.
-  const copyIn: LevelStore['copyIn'] = (rows) => Promise.race([level.copyIn(rows), failed]);
-  return { rows: () => level.rows(), copyIn, close: () => level.close() };
 }
 
 async function openLevel(dir: string, fatal: Fatal): Promise<LevelStore> {
