@@ -1,8 +1,9 @@
 /**
  * Step 8, `certified`: makes certificates, stores them, and remembers which are still owed.
  * A deposit handed in by itself is owed its certificate as soon as the ledger has published it; one of a batch, or of one file
- * alone, is made when it is first asked for. At most ISSUERS at a time; a failure (no timestamp service, say) is tried again
- * with growing pauses and holds nobody else up. What is owed survives a restart; what is stored never changes.
+ * alone, is made when it is first asked for. At most ISSUERS at a time, and neither those that are owed nor those that are asked
+ * for keep the others waiting. A failure (no timestamp service, say) is tried again with growing pauses and holds nobody else up.
+ * What is owed survives a restart; what is stored never changes.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -40,10 +41,15 @@ interface Owed {
   notBeforeMs: number;
 }
 
+/** Why a certificate is made. What is owed goes before what is asked for. */
+type Why = 'owed' | 'asked';
+
 export class Certifier {
   readonly #options: CertifierOptions;
   /** In received order, so also in index order. */
   readonly #owed = new Map<string, Owed>();
+  /** Of those owed, the ones that are being made or wait in line for it: at most ISSUERS, however many others are asked for. */
+  readonly #paying = new Set<string>();
   readonly #making = new Map<string, Promise<StoredCertificate>>();
   readonly #waiters = new Map<string, Set<() => void>>();
   #free = ISSUERS;
@@ -78,8 +84,8 @@ export class Certifier {
     const size = this.#options.publishedSize();
     const nowMs = performance.now();
     for (const [id, { index, notBeforeMs }] of this.#owed) {
-      if (this.#closed || this.#making.size >= ISSUERS || index === undefined || index >= size) return;
-      if (!this.#making.has(id) && notBeforeMs <= nowMs) void this.#pay(id, index);
+      if (this.#closed || this.#paying.size >= ISSUERS || index === undefined || index >= size) return;
+      if (!this.#paying.has(id) && notBeforeMs <= nowMs) void this.#pay(id, index);
     }
   }
 
@@ -95,14 +101,11 @@ export class Certifier {
     const index = await store.index(id);
     if (index === undefined || index >= publishedSize()) throw new Refusal('not-published');
     try {
-      return await this.#make(id, index, file);
+      return await this.#make(id, index, file, 'asked');
     } catch (error) {
       if (error instanceof Refusal) throw error;
       log('warn', 'certificate-failed', { id, reason: String(error) });
       throw new Refusal('certificate-unavailable', {}, { cause: error });
-    } finally {
-      // What is owed may have waited for this turn; on a quiet platform nothing else wakes it.
-      this.published();
     }
   }
 
@@ -141,8 +144,9 @@ export class Certifier {
   }
 
   async #pay(id: string, index: number): Promise<void> {
+    this.#paying.add(id);
     try {
-      await this.#make(id, index, undefined);
+      await this.#make(id, index, undefined, 'owed');
     } catch (error) {
       const owed = this.#owed.get(id);
       if (owed === undefined || this.#closed) return;
@@ -152,28 +156,29 @@ export class Certifier {
       setTimeout(() => this.published(), pauseMs + 1).unref();
       this.#options.log('warn', 'certificate-failed', { id, count: owed.failures, reason: String(error) });
     } finally {
+      this.#paying.delete(id);
       this.published();
     }
   }
 
   /** One certificate is made once, however many ask for it at the same time. */
-  #make(id: string, index: number, file: number | undefined): Promise<StoredCertificate> {
+  #make(id: string, index: number, file: number | undefined, why: Why): Promise<StoredCertificate> {
     const name = file === undefined ? id : `${id}/${file}`;
-    const making = this.#making.get(name) ?? this.#issue(id, index, file).finally(() => this.#making.delete(name));
+    const making = this.#making.get(name) ?? this.#issue(id, index, file, why).finally(() => this.#making.delete(name));
     this.#making.set(name, making);
     return making;
   }
 
-  async #issue(id: string, index: number, file: number | undefined): Promise<StoredCertificate> {
-    await this.#turn();
+  async #issue(id: string, index: number, file: number | undefined, why: Why): Promise<StoredCertificate> {
+    await this.#turn(why);
     try {
+      if (this.#closed) throw new Refusal('stopping');
       // It may have been made while this one waited for its turn.
       const certificate = (await this.#options.store.certificate(id, file)) ?? (await this.#issueNow(id, index, file));
       if (file === undefined) this.#settle(id);
       return certificate;
     } finally {
-      this.#free += 1;
-      this.#turns.shift()?.();
+      this.#passOn();
     }
   }
 
@@ -220,12 +225,19 @@ export class Certifier {
     return waiters;
   }
 
-  async #turn(): Promise<void> {
-    while (this.#free === 0) await new Promise<void>((resolve) => this.#turns.push(resolve));
-    if (this.#closed) {
-      this.#turns.shift()?.();
-      throw new Refusal('stopping');
-    }
-    this.#free -= 1;
+  /**
+   * Resolves when an issuer is free for this one, which passes it on when done. What is owed goes to the front; what is asked for
+   * moves up all the same, because those owed have no successor in line before one of them is done.
+   */
+  async #turn(why: Why): Promise<void> {
+    if (this.#free > 0) this.#free -= 1;
+    else
+      await new Promise<void>((resolve) => (why === 'owed' ? this.#turns.unshift(resolve) : this.#turns.push(resolve)));
+  }
+
+  #passOn(): void {
+    const next = this.#turns.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
   }
 }

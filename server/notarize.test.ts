@@ -7,7 +7,7 @@ import { MemoryDisk, memoryStores } from '../ledger/store/memory.ts';
 import { ORIGIN, testSigner } from '../ledger/witness/testing.ts';
 import { type Deposit, entryOf } from './intake/deposit-store.ts';
 import { DEFAULT_LIMITS, RECEIPT_DEADLINE_MS } from './intake/limits.ts';
-import type { Notary } from './notarize.ts';
+import type { Notary, NotaryOptions } from './notarize.ts';
 import { Refusal } from './refusal.ts';
 import {
   countEffects,
@@ -143,28 +143,6 @@ describe('server/notarize', () => {
     expect(await codeOf(notary.submit(digests('between')))).to.equal('clock-behind');
   });
 
-  it('makes what it owes after certificates that somebody asked for', async () => {
-    let gates: (() => void)[] | undefined;
-    const issue = async () => {
-      if (gates !== undefined) await new Promise<void>((resolve) => gates?.push(resolve));
-      return Buffer.from('certificate');
-    };
-    const { notary } = await begin(new World(), new MemoryDisk(), { issue });
-    const isPublished = (id: string) => until(async () => (await notary.standing(id)).state === 'published');
-    const asked = await Promise.all(['a', 'b'].map((name) => notary.submit(digests(name, { mode: 'batch' }))));
-    for (const { deposit } of asked) await isPublished(deposit.id);
-    const waiting: (() => void)[] = [];
-    gates = waiting;
-    const made = Promise.all(asked.map(({ deposit }) => notary.certifier.certificate(deposit.id)));
-    await until(() => waiting.length === asked.length);
-    const owed = await notary.submit(digests('owed'));
-    await isPublished(owed.deposit.id);
-    gates = undefined;
-    for (const open of waiting) open();
-    await made;
-    await until(() => notary.certifier.owed === 0);
-  });
-
   it('makes one deposit of one key, also when two ask at once, and refuses other content under it', async () => {
     const { notary } = await begin(new World(), new MemoryDisk());
     const keyed = (name: string, party = PARTY) => notary.submit(digests(name, { idempotencyKey: 'k', party }));
@@ -262,7 +240,7 @@ describe('server/notarize', () => {
 
   it('tries a certificate again until it can be made, and holds up nobody else', async () => {
     let failing = true;
-    const issue: NonNullable<Parameters<typeof live>[2]>['issue'] = async (record) => {
+    const issue: NotaryOptions['issue'] = async (record) => {
       if (failing && JSON.stringify(record).includes('stubborn')) throw new Error('no timestamp service answered');
       return Buffer.from('certificate');
     };
@@ -274,6 +252,76 @@ describe('server/notarize', () => {
     expect(await codeOf(life.notary.certifier.certificate(stubborn.id))).to.equal('certificate-unavailable');
     failing = false;
     await until(certified(life, stubborn.id));
+  });
+
+  /** Certificates that are made only when let go; notes whose were begun, in order. */
+  class Gates {
+    readonly begun: string[] = [];
+    #open = false;
+    #held: (() => void)[] = [];
+
+    readonly issue: NotaryOptions['issue'] = async (record) => {
+      this.begun.push(/(asked|owed) \d/.exec(JSON.stringify(record))?.[0] ?? '');
+      if (!this.#open) await new Promise<void>((resolve) => this.#held.push(resolve));
+      return Buffer.from('certificate');
+    };
+
+    open(): void {
+      this.#open = true;
+      for (const resolve of this.#held.splice(0)) resolve();
+    }
+  }
+
+  const published =
+    ({ notary }: Life, id: string) =>
+    async (): Promise<boolean> =>
+      (await notary.standing(id)).state === 'published';
+
+  /** Deposits these as a batch, whose certificates are owed to nobody, and waits until they can be asked for. */
+  async function batch(life: Life, names: readonly string[]): Promise<string[]> {
+    const taken = await Promise.all(names.map((name) => life.notary.submit(digests(name, { mode: 'batch' }))));
+    const ids = taken.map(({ deposit }) => deposit.id);
+    await until(published(life, ids.at(-1) ?? ''));
+    return ids;
+  }
+
+  it('makes what is owed although nothing has happened on the ledger since others were asked for', async () => {
+    const gates = new Gates();
+    const life = await begin(new World(), new MemoryDisk(), { issue: gates.issue });
+    const asked = (await batch(life, ['asked 1', 'asked 2'])).map((id) => life.notary.certifier.certificate(id));
+    await until(() => gates.begun.length === 2);
+    const { id } = await upload(life.notary, 'owed 1');
+    await until(published(life, id));
+    gates.open();
+    await Promise.all(asked);
+    await until(certified(life, id));
+  });
+
+  it('makes what is owed next, however many others are asked for', async () => {
+    const gates = new Gates();
+    const life = await begin(new World(), new MemoryDisk(), { issue: gates.issue });
+    const names = ['asked 1', 'asked 2', 'asked 3', 'asked 4', 'asked 5'];
+    const asked = (await batch(life, names)).map((id) => life.notary.certifier.certificate(id));
+    await until(() => gates.begun.length === 2);
+    await upload(life.notary, 'owed 1');
+    await until(published(life, (await upload(life.notary, 'owed 2')).id));
+    gates.open();
+    await Promise.all(asked);
+    expect(gates.begun.slice(2, 4).sort()).to.deep.equal(['owed 1', 'owed 2']);
+  });
+
+  it('makes what is asked for next, however many others are owed', async () => {
+    const gates = new Gates();
+    const life = await begin(new World(), new MemoryDisk(), { issue: gates.issue });
+    const [id = ''] = await batch(life, ['asked 1']);
+    for (const name of ['owed 1', 'owed 2', 'owed 3']) await upload(life.notary, name);
+    await until(published(life, (await upload(life.notary, 'owed 4')).id));
+    const asked = life.notary.certifier.certificate(id);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    gates.open();
+    await asked;
+    expect(gates.begun.slice(0, 3)).to.deep.equal(['owed 1', 'owed 2', 'asked 1']);
+    await until(() => life.notary.certifier.owed === 0);
   });
 
   it('ends every wait for a certificate when it is asked to stop', async () => {
