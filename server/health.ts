@@ -23,12 +23,13 @@ export interface ReadinessOptions {
   readonly policy: Policy;
   readonly cosigners: readonly Pick<Cosigner, 'name' | 'latest'>[];
   readonly publishedSize: () => number | undefined;
+  /** The ledger takes nothing in and signs nothing because the clock is behind its times. */
+  readonly clockIsBehind: () => boolean;
 }
 
 export class Readiness {
   readonly #options: ReadinessOptions;
   readonly #answering = new Set<string>();
-  #sealed = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ReadinessOptions) {
@@ -52,24 +53,20 @@ export class Readiness {
     else this.#answering.delete(cosigner);
   }
 
-  /** The ledger has stopped signing because the clock went back, or signs again. */
-  sealed(stopped: boolean): void {
-    this.#sealed = stopped;
-  }
-
   /** Names of the cosigners that answer. */
   answering(): ReadonlySet<string> {
     return this.#answering;
   }
 
   state(): ReadyState {
-    const { policy, publishedSize } = this.#options;
+    const { policy, publishedSize, clockIsBehind } = this.#options;
     const witnesses = [...this.#answering].flatMap((member) => witnessesUnder(policy, member));
     const quorum = evaluatePolicy(policy, new Set(witnesses.map(({ name }) => name)));
     const groups = groupsOf(policy, quorum);
     const published = publishedSize();
-    const ready = published !== undefined && quorum.satisfied && !this.#sealed;
-    return { ready, published: published ?? null, groups, message: messageOf(ready, groups, this.#sealed) };
+    const behind = clockIsBehind();
+    const ready = published !== undefined && quorum.satisfied && !behind;
+    return { ready, published: published ?? null, groups, message: messageOf(ready, groups, behind) };
   }
 
   #askAll(): void {
@@ -82,12 +79,12 @@ export class Readiness {
   }
 }
 
-function messageOf(ready: boolean, groups: readonly GroupView[], sealed: boolean): Message {
+function messageOf(ready: boolean, groups: readonly GroupView[], behind: boolean): Message {
   if (ready) return { zh: '可以受理存证。', en: 'A deposit made now would be certified.' };
-  if (sealed)
+  if (behind)
     return {
-      zh: '时钟回拨，账本暂停签署。',
-      en: 'The clock went back; the ledger signs nothing until it has caught up.',
+      zh: '时钟回拨，账本暂停接收和签署。',
+      en: 'The clock went back; the ledger takes and signs nothing until it has caught up.',
     };
   const short = shortage(groups);
   if (short === undefined) return { zh: '账本尚未公布第一个检查点。', en: 'No checkpoint is published yet.' };

@@ -14,7 +14,6 @@ export function ledgerEvents(log: EventLog, readiness: Readiness, alarm: Alarm):
   return (event) => {
     if (event.kind === 'cosigned' || event.kind === 'question-answered') readiness.heard(event.cosigner, true);
     if (event.kind === 'cosigner-failed') readiness.heard(event.cosigner, false);
-    if (event.kind === 'clock-back' || event.kind === 'clock-caught-up') readiness.sealed(event.kind === 'clock-back');
     if (event.kind === 'misbehaviour') {
       const { cosigner, report } = event;
       return alarm('fork', 'ledger-misbehaviour', { member: cosigner }, { subject: report, report });

@@ -40,6 +40,25 @@ describe('log with a clock that goes back', () => {
     await session.log.close();
   });
 
+  it('offers no time for an entry before one that is in line, on the ledger, or given to an entry not appended yet', async () => {
+    const world = new World({ courts: 0 });
+    const session = await start(world, memoryStores());
+    const { ms } = world.clock;
+    expect(session.log.now(0)).to.equal(ms);
+    expect(session.log.now(ms + 1)).to.equal(undefined);
+    world.clock.ms = ms + 1;
+    await until(() => session.events.at(-1)?.kind === 'clock-caught-up');
+    const inLine = session.append();
+    world.clock.ms = ms;
+    expect(session.log.now(0)).to.equal(undefined);
+    world.clock.ms = ms + 1;
+    await inLine;
+    world.clock.ms = ms;
+    expect(session.log.now(0)).to.equal(undefined);
+    expect(session.events.filter(({ kind }) => kind === 'clock-back')).to.have.length(3);
+    await session.log.close();
+  });
+
   it('does not seal what waits while the clock is back, also after a restart', async () => {
     const world = new World({ courts: 0 });
     const stores = memoryStores();

@@ -239,6 +239,13 @@ describe('server/http refusals', () => {
     await until(async () => (await consortium.fetch('/readyz')).status === 200);
   });
 
+  it('is not ready when its clock is behind and nobody has deposited since', async () => {
+    clockMs = -60_000;
+    expect((await consortium.fetch('/readyz')).status).to.equal(503);
+    clockMs = 0;
+    await until(async () => (await consortium.fetch('/readyz')).status === 200);
+  });
+
   it('makes one deposit of one Idempotency-Key and refuses other content under it', async () => {
     const post = (body: string, headers: Record<string, string>): Promise<Response> =>
       consortium.fetch('/api/v1/deposits', {

@@ -131,7 +131,8 @@ async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readi
   const { policy, past } = trust;
   let notary: Notary | undefined;
   const publishedSize = (): number | undefined => notary?.ledger.published()?.checkpoint.size;
-  const readiness = new Readiness({ policy, cosigners, publishedSize });
+  const clockIsBehind = (): boolean => notary !== undefined && notary.ledger.now(0) === undefined;
+  const readiness = new Readiness({ policy, cosigners, publishedSize, clockIsBehind });
   const { tiles, heads, ledger, deposits, blobs } = stores;
   const tell = ledgerEvents(log, readiness, alarm);
   const origin = trust.logKey.name;
