@@ -2,7 +2,9 @@
 import { expect } from 'chai';
 import { formatEntry } from '../ledger/core/entry.ts';
 import { openNote, parseNote } from '../ledger/core/note.ts';
-import { World } from '../ledger/log/testing.ts';
+import type { Log } from '../ledger/log/log.ts';
+import { StoreError } from '../ledger/log/ports.ts';
+import { start, World } from '../ledger/log/testing.ts';
 import { MemoryDisk, memoryStores } from '../ledger/store/memory.ts';
 import { ORIGIN, testSigner } from '../ledger/witness/testing.ts';
 import { type Deposit, entryOf } from './intake/deposit-store.ts';
@@ -333,6 +335,28 @@ describe('server/notarize', () => {
     notary.certifier.releaseWaiting();
     await waiting;
     await notary.certifier.waitCertified(id, 60_000);
+  });
+
+  it('closes the ledger when it cannot open: it would run on, and the process with it', async () => {
+    const world = new World();
+    const disk = new MemoryDisk();
+    const index = memoryStores(disk).index('deposits');
+    let ledger: Log | undefined;
+    const failing: typeof index = {
+      get: (key) => index.get(key),
+      scan(range) {
+        if (ledger !== undefined) throw new StoreError('failed', 'cannot read');
+        return index.scan(range);
+      },
+      write: (batch) => index.write(batch),
+    };
+    const openLog: NotaryOptions['openLog'] = async (hooks) => {
+      ledger = (await start(world, memoryStores(disk), hooks)).log;
+      return ledger;
+    };
+    const codeIn = (error: { code?: string }) => error.code;
+    expect(await live(world, disk, { index: failing, openLog }).catch(codeIn)).to.equal('failed');
+    expect(await ledger?.append(world.entry()).catch(codeIn)).to.equal('closed');
   });
 
   it('takes up after a stop what it had taken in before', async () => {

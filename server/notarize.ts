@@ -149,7 +149,7 @@ export class Notary {
       return notary;
     } catch (error) {
       // Its loops would keep a process alive that has failed to start.
-      await ledger.close();
+      await (notary ?? ledger).close();
       throw error;
     }
   }

@@ -10,6 +10,7 @@ import { renderCertificate, rendererId } from '../../certs/render/render.ts';
 import { parseTlogProof } from '../../ledger/core/tlog-proof.ts';
 import { verify } from '../../verifier/core/verify.ts';
 import type { DepositView } from '../http/deposit-view.ts';
+import { DEFAULT_LIMITS } from '../intake/limits.ts';
 import { until } from '../testing.ts';
 import { TestConsortium } from './testing.ts';
 
@@ -130,6 +131,21 @@ describe('server/roles/platform', () => {
     expect(Buffer.compare(await bytesOf(done.links['certificate'] as string), before)).to.equal(0);
     await until(async () => (await view(open.id)).state === 'certified');
     expect((await view(open.id)).receipt).to.equal(open.receipt);
+  });
+
+  it('holds nothing when it cannot start: the next start finds the folder free', async () => {
+    await consortium.stop('platform');
+    const limits = {
+      ...DEFAULT_LIMITS,
+      // Read when the ledger runs.
+      get outstandingMax(): number {
+        throw new Error('no limits');
+      },
+    };
+    const started = await consortium.startPlatform({ limits }).catch((error: Error) => error.message);
+    expect(started).to.equal('no limits');
+    await consortium.startPlatform();
+    await until(async () => (await consortium.fetch('/readyz')).status === 200);
   });
 
   it('lets an upload in flight finish when it is told to stop, and keeps it', async () => {

@@ -67,13 +67,17 @@ export async function openPlatformWith(
     alarm('rollback', 'cosigner-went-back', { member, size: is, reason: `it had cosigned size ${was}` }),
   );
   const space = diskSpace(volume, limits.freeShareMin);
+  const release = async (): Promise<void> => {
+    client.close();
+    closing = true;
+    await stores.close();
+  };
   const { notary, readiness } = await openNotary({
     ...{ dir, config, trust, keys, stores, cosigners, clock, limits, space, log, alarm },
     http: client.http,
     fatal,
   }).catch(async (error) => {
-    client.close();
-    await stores.close();
+    await release();
     throw error;
   });
   readiness.start();
@@ -88,9 +92,7 @@ export async function openPlatformWith(
     readiness.stop();
     monitor.close();
     await notary.close();
-    client.close();
-    closing = true;
-    await stores.close();
+    await release();
   };
   const server = await listen({ ...config.listen, handler: app.callback() }).catch(async (error) => {
     await close();
