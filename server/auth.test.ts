@@ -49,7 +49,8 @@ describe('server/auth', () => {
   it('refuses what is missing, malformed, mistyped, unknown or expired, each with its own code', async () => {
     const token = createToken(path, PARTY, null);
     const expired = createToken(path, PARTY, new Date(NOW_MS).toISOString());
-    const impossible = createToken(path, PARTY, '2020-13-01T00:00:00Z');
+    const impossible = createToken(path, PARTY, '2099-12-01T00:00:00Z');
+    writeFileSync(path, readFileSync(path, 'utf8').replace('2099-12', '2099-13'));
     const valid = createToken(path, PARTY, new Date(NOW_MS + 1).toISOString());
     const { authenticate } = await open();
     const cases: [header: string | undefined, code: string][] = [
@@ -107,5 +108,9 @@ describe('server/auth', () => {
   it('does not write a party that it would not read', () => {
     expect(() => createToken(path, { ...PARTY, party: 'a b' }, null)).to.throw(StartError);
     expect(() => createToken(path, PARTY, 'tomorrow')).to.throw(StartError);
+    for (const never of ['2027-13-01T00:00:00Z', '2027-00-10T00:00:00Z', '2027-01-01T25:00:00Z']) {
+      expect(() => createToken(path, PARTY, never), never).to.throw(StartError, 'not a date');
+    }
+    createToken(path, PARTY, '2027-12-31T23:59:59Z');
   });
 });

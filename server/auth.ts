@@ -158,7 +158,7 @@ function parseTokens(content: string): TokensFile {
  * @param party whom it stands for
  * @param expires ISO time, or null for never
  * @returns the token: the only time it can be seen
- * @throws StartError config-malformed
+ * @throws StartError config-malformed | input-malformed
  */
 export function createToken(path: string, party: Party, expires: string | null): string {
   const secret = PREFIX + randomBytes(32).toString('hex');
@@ -173,6 +173,9 @@ export function createToken(path: string, party: Party, expires: string | null):
   };
   const file: TokensFile = { v: 1, tokens: [...existingRows(path), row] };
   if (!isTokensFile(file)) throw new StartError('config-malformed', `this party cannot be written to ${path}`);
+  // It would let nobody in, and its owner would not know why.
+  if (expires !== null && Number.isNaN(Date.parse(expires)))
+    throw new StartError('input-malformed', `"${expires}" is not a date that exists`);
   replaceFile(path, `${JSON.stringify(file, undefined, 2)}\n`);
   return token;
 }
