@@ -50,7 +50,7 @@ export function epochCommands(root: Command, { out, err, env }: Context): void {
     .option('--timestamps', 'a new timestamp key too', false)
     .action(async (folder: string, options: { timestamps: boolean }) => {
       const { rotate } = await import('../epochs/member.ts');
-      out(await rotate(folder, options, Date.now(), await passphrase()));
+      out(await rotate(folder, options, Date.now(), env));
     });
   member
     .command('settle')

@@ -19,9 +19,10 @@ import {
   readConfig,
   readRole,
 } from '../config.ts';
-import type { Env } from '../keys/secrets.ts';
-import { Keyring, newSeal, type Passphrase } from '../keys.ts';
-import { nextSigners } from '../roles/cosigner-setup.ts';
+import { syncFolder } from '../keys/rewrite.ts';
+import { type Env, PASSPHRASE } from '../keys/secrets.ts';
+import { Keyring, newSeal, openPassphrase } from '../keys.ts';
+import { cosignerSigners, nextSigners } from '../roles/cosigner-setup.ts';
 import { PLATFORM, serviceUrl, timestampUrl } from '../roles/layout.ts';
 import { makeKey, makeTsaKeys } from '../roles/make-consortium.ts';
 import { StartError } from '../start-error.ts';
@@ -32,35 +33,48 @@ type CosignerConfig = CourtConfig | MirrorConfig;
 
 /**
  * Makes new keys in `next/keys` and the file that tells of them. To be started again with them before the platform makes its change.
+ * All of it is made beside its place; until the last step the member goes on as before, and this can be done again.
  * @param options `timestamps`: a new timestamp key and root too (courts)
- * @param passphrase encrypts the new keys; without it they are written in the clear
+ * @param env where the passphrase of the keys in use comes from: it opens the new ones too, else the member could not start with both
  * @returns the path of the member's file
- * @throws StartError config-* | output-refused
+ * @throws StartError config-* | output-refused | input-malformed | key-* | passphrase-* | secret-*
  */
 export async function rotate(
   dir: string,
   options: { timestamps: boolean },
   nowMs: number,
-  passphrase?: Passphrase,
+  env: Env = {},
 ): Promise<string> {
   const config = readCosigner(dir);
   const next = nextDir(dir);
-  if (config.hsm?.keys.ed25519 !== undefined) {
-    throw new StartError('input-malformed', `${dir} has its Ed25519 key in a token: rotate it there, by a new label`);
-  }
+  const withTsa = options.timestamps && config.role === 'court';
+  requireFiles(dir, config, withTsa ? ['ed25519', 'tsa'] : ['ed25519']);
   if (existsSync(next)) throw new StartError('output-refused', `${next} exists: settle the change under way first`);
-  mkdirSync(join(next, 'keys'), { recursive: true });
+  const present = cosignerSigners(dir, await Keyring.open(dir, undefined, env), config);
+  const stage = `${next}.part`;
+  rmSync(stage, { recursive: true, force: true });
+  mkdirSync(join(stage, 'keys'), { recursive: true });
   const names = { name: config.displayName, nameEn: config.displayNameEn };
-  const seal = newSeal(passphrase);
-  const root = options.timestamps && config.role === 'court' ? await makeTsaKeys(next, names, nowMs, seal) : undefined;
-  const keys = {
-    ed25519: makeKey(join(next, KEY_FILES.ed25519), config.keyName, 0x04, seal),
-    mlDsa44: makeKey(join(next, KEY_FILES.mlDsa44), config.keyName, 0x06, seal),
-  };
+  const seal = newSeal(openPassphrase(env, PASSPHRASE));
+  const root = withTsa ? await makeTsaKeys(stage, names, nowMs, seal) : undefined;
+  const ed25519 = formatVkey(makeKey(join(stage, KEY_FILES.ed25519), config.keyName, 0x04, seal));
+  const mlDsa44 = formatVkey(makeKey(join(stage, KEY_FILES.mlDsa44), config.keyName, 0x06, seal));
+  for (const folder of [join(stage, 'keys'), stage]) syncFolder(folder);
+  // Keys that nobody has yet harm nobody: whoever is cut short here notes other ones the next time.
+  noteKeys(dir, config, [...present.map(({ key }) => formatVkey(key)), ed25519, mlDsa44]);
   const path = join(dir, MEMBER_FILE);
-  noteKeys(dir, config, [...(config.vkeys ?? []), formatVkey(keys.ed25519), formatVkey(keys.mlDsa44)]);
-  writeDurably(path, formatJson(fileOf(config, formatVkey(keys.ed25519), formatVkey(keys.mlDsa44), root)));
+  writeDurably(path, formatJson(fileOf(config, ed25519, mlDsa44, root)));
+  renameSync(stage, next);
+  syncFolder(dir);
   return path;
+}
+
+/** A key in a token is replaced there: one in a file would be made and never used. */
+function requireFiles(dir: string, { hsm }: CosignerConfig, ids: readonly ('ed25519' | 'tsa')[]): void {
+  for (const id of ids) {
+    if (hsm?.keys[id] === undefined) continue;
+    throw new StartError('input-malformed', `${dir} has its ${id} key in a token: replace it there, by a new label`);
+  }
 }
 
 /** By which keys others know this member: while it goes over, old ones and new ones. A configuration without them stays so. */
@@ -104,6 +118,8 @@ export async function settle(dir: string, trust: string, env: Env = {}): Promise
   for (const file of [KEY_FILES.tsa, KEY_FILES.tsaChain, KEY_FILES.ed25519, KEY_FILES.mlDsa44]) {
     if (existsSync(join(nextDir(dir), file))) renameSync(join(nextDir(dir), file), join(dir, file));
   }
+  // Before `next` goes: without it nobody would finish the moves.
+  syncFolder(join(dir, 'keys'));
   noteKeys(
     dir,
     config,
@@ -131,15 +147,22 @@ export function trustLog(dir: string, vkey: string): void {
 /**
  * Trusts of the log of a bundle no key but the one that it names, from the next start on. Until then whoever has an old key can have
  * this member cosign: an extension is consistent, whoever signed it.
- * @throws StartError config-* | input-missing | input-malformed
+ * @throws StartError config-* | input-missing | input-malformed, also when the bundle is older than the key that is trusted here: without
+ * that one this member would refuse the log itself
  */
 export function distrustLog(dir: string, trust: string): void {
   const config = readCosigner(dir);
   const { policy } = readTrust(trust);
-  const logs = config.logs.map((log) => {
-    const named = policy.logs.filter(({ key }) => key.name === log.origin).map(({ key }) => formatVkey(key));
-    return named.length === 0 ? log : { ...log, vkeys: named };
-  });
+  const namedOf = (origin: string): string[] =>
+    policy.logs.filter(({ key }) => key.name === origin).map(({ key }) => formatVkey(key));
+  const followed = config.logs.filter(({ origin }) => namedOf(origin).length > 0);
+  if (followed.length === 0) throw new StartError('input-malformed', `${dir} follows no log of ${trust}`);
+  for (const { origin, vkeys } of followed) {
+    // `trustLog` puts the newest in front.
+    if (namedOf(origin).includes(vkeys[0] ?? '')) continue;
+    throw new StartError('input-malformed', `${trust} does not name ${vkeys[0]} yet, which ${dir} trusts by now`);
+  }
+  const logs = config.logs.map((log) => (followed.includes(log) ? { ...log, vkeys: namedOf(log.origin) } : log));
   writeDurably(join(dir, CONFIG_FILE), formatJson({ ...config, logs }));
 }
 

@@ -25,6 +25,7 @@ import {
 import { dirname, join } from 'node:path';
 import type { TrustBundle } from '../../verifier/core/trust.ts';
 import { CONFIG_FILE, TRUST_FILE } from '../config.ts';
+import { finishRewrite, syncFolder } from '../keys/rewrite.ts';
 
 export const NEXT_FOLDER = 'next';
 const STATEMENT_FILE = 'statement.json';
@@ -69,16 +70,23 @@ export function writeProven(dir: string, bundle: TrustBundle): void {
  * @param ended number of the epoch that has ended
  */
 export function install(dir: string, ended: number): void {
+  // A rewrite that is still to be finished would put the old keys over the new ones.
+  finishRewrite(dir);
   const next = nextDir(dir);
   rmSync(join(next, STATEMENT_FILE), { force: true });
   const keys = existsSync(join(next, 'keys')) ? readdirSync(join(next, 'keys')).map((name) => join('keys', name)) : [];
-  for (const file of [...keys, CONFIG_FILE, TRUST_FILE]) {
-    if (!existsSync(join(next, file))) continue;
-    keep(dir, file, ended);
-    renameSync(join(next, file), join(dir, file));
-  }
+  for (const file of keys) move(dir, file, ended);
+  // Before the bundle: once that is in place, nobody would move the keys that it names.
+  syncFolder(join(dir, 'keys'));
+  for (const file of [CONFIG_FILE, TRUST_FILE]) move(dir, file, ended);
   syncFolder(dir);
   rmSync(next, { recursive: true });
+}
+
+function move(dir: string, file: string, ended: number): void {
+  if (!existsSync(join(nextDir(dir), file))) return;
+  keep(dir, file, ended);
+  renameSync(join(nextDir(dir), file), join(dir, file));
 }
 
 /** A second name for a file in use. */
@@ -101,12 +109,6 @@ export function writeDurably(path: string, text: string): void {
   }
   renameSync(`${path}.new`, path);
   syncFolder(dirname(path));
-}
-
-function syncFolder(dir: string): void {
-  const folder = openSync(dir, 'r');
-  fsyncSync(folder);
-  closeSync(folder);
 }
 
 export function formatJson(value: object): string {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/core/trust.ts';
+import { encryptKeys } from '../commands/key.ts';
 import { readConfig } from '../config.ts';
-import { Passphrase } from '../keys/encryption.ts';
 import { initConsortium } from '../roles/init.ts';
 import { distrustLog, rotate, settle, trustLog, watchMembers } from './member.ts';
 import { makeMemberFolder } from './new-member.ts';
@@ -157,12 +157,14 @@ describe('server/epochs propose', function () {
 
   it('encrypts the new keys of a member that has a passphrase, and settles only with it', async () => {
     const court = join(data, 'court-3');
-    const file = await rotate(court, { timestamps: false }, Date.now(), new Passphrase('a secret'));
+    const env = { PROBATA_PASSPHRASE: 'a secret' };
+    encryptKeys(court, env);
+    const file = await rotate(court, { timestamps: false }, Date.now(), env);
     expect(readFileSync(join(court, 'next/keys/ed25519.pem'), 'utf8')).to.include('ENCRYPTED PRIVATE KEY');
     await proposed({ member: [file] });
     const statement = join(dir, 'next/statement.json');
     expect(await codeOf(settle(court, statement))).to.equal('passphrase-missing');
-    await settle(court, statement, { PROBATA_PASSPHRASE: 'a secret' });
+    await settle(court, statement, env);
     expect(readFileSync(join(court, 'keys/ed25519.pem'), 'utf8')).to.include('ENCRYPTED PRIVATE KEY');
   });
 
@@ -175,6 +177,8 @@ describe('server/epochs propose', function () {
     expect(readConfig(court, 'court').logs[0]?.vkeys).to.have.length(2);
     expect(() => trustLog(court, 'no vkey')).to.throw('not the vkey of a log');
     const both = readConfig(court, 'court').logs;
+    expect(() => distrustLog(court, join(data, 'trust.json'))).to.throw(`does not name ${vkey} yet`);
+    expect(readConfig(court, 'court').logs).to.deep.equal(both);
     distrustLog(court, join(dir, 'next/statement.json'));
     expect(readConfig(court, 'court').logs).to.deep.equal(both.map((log) => ({ ...log, vkeys: [vkey] })));
     watchMembers(court, join(dir, 'next/statement.json'));

@@ -20,6 +20,7 @@ import { expect } from 'chai';
 import { parseCertificate, type X509 } from '../../certs/core/x509.ts';
 import { decryptKeys, encryptKeys, passphraseKeys } from '../commands/key.ts';
 import { KEY_FILES, readConfig } from '../config.ts';
+import { rotate } from '../epochs/member.ts';
 import {
   generateKey,
   Keyring,
@@ -247,7 +248,7 @@ describe('server/keys at rest (T51)', () => {
 
   it('8. the keys of a member are rewritten together: encrypted, decrypted, under another passphrase', async () => {
     const keys = opens(passphrase);
-    const names = ['ed25519.pem', 'ml-dsa-44.pem', 'tsa.pem'];
+    const names = [KEY_FILES.ed25519, KEY_FILES.mlDsa44, KEY_FILES.tsa];
     const chain = readFileSync(join(court, KEY_FILES.tsaChain));
     const another = new Passphrase('another');
     expect(passphraseKeys(court, { ...RIGHT, PROBATA_NEW_PASSPHRASE: 'another' })).deep.equal(names);
@@ -286,17 +287,18 @@ describe('server/keys at rest (T51)', () => {
     // Before the commit: any part of the new files.
     for (let written = 0; written <= names.length; written++) {
       restart();
-      mkdirSync(join(court, 'keys.part'));
-      for (const name of names.slice(0, written)) cpSync(join(rewritten, name), join(court, 'keys.part', name));
+      mkdirSync(join(court, 'keys.part/keys'), { recursive: true });
+      for (const name of names.slice(0, written)) cpSync(join(rewritten, name), join(court, 'keys.part/keys', name));
       expect(opens(passphrase)).deep.equal(keys);
       expect(existsSync(join(court, 'keys.part'))).equal(false);
     }
     // After the commit: any number of files moved.
     for (let moved = 0; moved <= names.length; moved++) {
       restart();
-      mkdirSync(join(court, 'keys.next'));
-      for (const name of names) cpSync(join(rewritten, name), join(court, 'keys.next', name));
-      for (const name of names.slice(0, moved)) renameSync(join(court, 'keys.next', name), join(court, 'keys', name));
+      mkdirSync(join(court, 'keys.next/keys'), { recursive: true });
+      for (const name of names) cpSync(join(rewritten, name), join(court, 'keys.next/keys', name));
+      for (const name of names.slice(0, moved))
+        renameSync(join(court, 'keys.next/keys', name), join(court, 'keys', name));
       expect(opens(another)).deep.equal(keys);
       expect(existsSync(join(court, 'keys.next'))).equal(false);
     }
@@ -305,6 +307,27 @@ describe('server/keys at rest (T51)', () => {
     cpSync(join(rewritten, names[0] as string), join(court, 'keys', names[0] as string));
     finishRewrite(court);
     for (const one of [passphrase, another]) expect(await code(() => opens(one))).equal('passphrase-wrong');
+  });
+
+  it('keys that a member is going over to are rewritten with those in use, and a withdrawn one does not come back', async () => {
+    const opensAll = (PROBATA_PASSPHRASE?: string): Promise<unknown> =>
+      code(async () => {
+        const keyring = await Keyring.open(court, undefined, { PROBATA_PASSPHRASE });
+        expect(cosignerSigners(court, keyring, readConfig(court, 'court'))).lengthOf(4);
+      });
+    await rotate(court, { timestamps: true }, Date.now(), RIGHT);
+    expect(passphraseKeys(court, { ...RIGHT, PROBATA_NEW_PASSPHRASE: 'another' })).include(join('next', KEY_FILES.tsa));
+    expect(await opensAll('another')).equal(undefined);
+    expect(decryptKeys(court, { PROBATA_PASSPHRASE: 'another' })).lengthOf(6);
+    expect(await opensAll()).equal(undefined);
+    expect(encryptKeys(court, RIGHT)).lengthOf(6);
+    expect(await opensAll(SECRET)).equal(undefined);
+    // Committed, and `next` removed before it was finished.
+    cpSync(join(court, 'keys'), join(court, 'keys.next/keys'), { recursive: true });
+    cpSync(join(court, 'next/keys'), join(court, 'keys.next/next'), { recursive: true });
+    rmSync(join(court, 'next'), { recursive: true });
+    expect(opens(passphrase)).lengthOf(3);
+    expect(readdirSync(court).sort()).deep.equal(['config.json', 'keys', 'member.json']);
   });
 
   it('10. secrets leave the environment of the program, come from one place, and go to a child by name only', async () => {

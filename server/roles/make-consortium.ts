@@ -159,7 +159,7 @@ function writeIssued(
   seal: Seal | undefined,
 ): void {
   writeKeyFile(join(dir, keyFile), chain[0].key, seal);
-  writeFileSync(join(dir, chainFile), chain.map(({ certificate }) => certificate).join(''));
+  writeFileSync(join(dir, chainFile), chain.map(({ certificate }) => certificate).join(''), { flush: true });
 }
 
 /** Everyone whose checkpoints a member watches: the platform and the other members. */
