@@ -43,6 +43,15 @@ export function openCosigned(policy: Policy, note: Note, revoked: readonly Revok
   return { counting: named.filter((each) => !isLate(each)), revoked: named.filter(isLate) };
 }
 
+/**
+ * The policy as it can be satisfied from now on: without the keys that are revoked, whenever. Groups keep their members, so a revoked one is
+ * one that never signs. What such a key signed before its time is for {@link openCosigned} to judge.
+ */
+export function withoutRevoked(policy: Policy, revoked: readonly Revoked[]): Policy {
+  const witnesses = [...policy.witnesses].filter(([, { key }]) => keyRevokedMs(revoked, key) === undefined);
+  return { ...policy, witnesses: new Map(witnesses) };
+}
+
 /** From when on a cosigner's key is revoked, ms since the epoch: the earliest time given for it; undefined when it is not. */
 export function keyRevokedMs(revoked: readonly Revoked[], key: VerifierKey): number | undefined {
   return revokedMs(revoked, hexEncode(key.publicKey));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseCertificate, type X509 } from '../../certs/core/x509.ts';
 import type { SignBytes } from '../../certs/issue/sign-cms.ts';
 import { hexEncode, utf8Encode } from '../../ledger/core/bytes.ts';
+import { withoutRevoked } from '../../ledger/core/cosigned.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
 import type { VerifierKey } from '../../ledger/core/note.ts';
 import type { Policy } from '../../ledger/core/policy.ts';
@@ -24,6 +25,7 @@ import { type Keyring, readChain } from '../keys.ts';
 import { StartError } from '../start-error.ts';
 
 export interface PlatformTrust {
+  /** The policy in force, without the keys that are revoked: a verifier does not count what they sign from now on. */
   readonly policy: Policy;
   /** The log's key in the policy; its name is the origin. */
   readonly logKey: VerifierKey;
@@ -44,7 +46,8 @@ export function readTrust(dir: string): PlatformTrust {
   const path = join(dir, TRUST_FILE);
   try {
     const bytes = new Uint8Array(readFileSync(path));
-    const { policy, receiptKeys, epochs, number: epoch, digest: statement } = parseTrustBundle(bytes);
+    const { policy: stated, revoked, receiptKeys, epochs, number: epoch, digest: statement } = parseTrustBundle(bytes);
+    const policy = withoutRevoked(stated, revoked);
     const logKey = policy.logs[0]?.key;
     if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
     const past = epochs.flatMap(pastEpoch);
@@ -88,7 +91,7 @@ export async function readKeys(
 }
 
 /**
- * Everyone who cosigns, as the ledger reaches them.
+ * Everyone whose cosignatures count, as the ledger reaches them.
  * @param onWentBack hears of a member that has forgotten what it cosigned
  * @throws StartError config-malformed when the policy does not know a member of the configuration
  */
@@ -100,12 +103,15 @@ export function cosignersOf(
   onWentBack: (member: string, was: number, is: number) => void = () => undefined,
 ): Cosigner[] {
   const earlierLogKeys = past.flatMap((epoch) => epoch.logKeys);
-  return members.map(({ member, kind, url, monitoringUrl = url }) => {
+  const named = new Set([...policy.groups.values()].flatMap((group) => group.members));
+  return members.flatMap(({ member, kind, url, monitoringUrl = url }) => {
+    if (!named.has(member)) throw new StartError('config-malformed', `the policy has no member ${member}`);
     const keys = witnessesUnder(policy, member).map(({ key }) => key);
-    if (keys.length === 0) throw new StartError('config-malformed', `the policy has no member ${member}`);
+    // All its keys are revoked: nothing that it says counts.
+    if (keys.length === 0) return [];
     const back = (was: number, is: number): void => onWentBack(member, was, is);
     const options = { name: member, url, monitoringUrl, keys, logKey, earlierLogKeys, http, index, onWentBack: back };
-    return kind === 'court' ? witnessCosigner(options) : mirrorCosigner(options);
+    return [kind === 'court' ? witnessCosigner(options) : mirrorCosigner(options)];
   });
 }
 

@@ -36,13 +36,15 @@ export function peersOf(dir: string, { peers = [] }: CourtConfig | MirrorConfig)
   return peers.map(({ name, url, vkeys }) => ({ name, url, keys: vkeys.map((vkey) => readVkey(dir, vkey)) }));
 }
 
-/** Whom the platform watches: its members, with the keys that the policy has for them. */
+/** Whom the platform watches: its members, with the keys that the policy has for them; not those of whom all keys are revoked. */
 export function membersAsPeers({ members }: PlatformConfig, { policy, logKey }: PlatformTrust): Peer[] {
-  return members.map(({ member, url, monitoringUrl = url }) => ({
-    name: member,
-    url: `${monitoringUrl}/${originHash(logKey.name)}`,
-    keys: witnessesUnder(policy, member).map(({ key }) => key),
-  }));
+  return members
+    .map(({ member, url, monitoringUrl = url }) => ({
+      name: member,
+      url: `${monitoringUrl}/${originHash(logKey.name)}`,
+      keys: witnessesUnder(policy, member).map(({ key }) => key),
+    }))
+    .filter(({ keys }) => keys.length > 0);
 }
 
 /** What a court or mirror stands by: the note that it shows to monitors itself. */
