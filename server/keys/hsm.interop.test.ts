@@ -159,6 +159,18 @@ describe('server/keys in a token (T51)', () => {
       token.close();
     }
   });
+
+  it('a process opens its token again once it has left it, as a platform does that makes a change', async () => {
+    const hsm = { ...place('drawer'), keys: { ed25519: 'first' } };
+    const first = await Keyring.open(dir, hsm, ENV);
+    expect(await code(() => Keyring.open(dir, hsm, ENV)), 'the control').equal('hsm-unavailable');
+    first.close();
+    const second = await Keyring.open(dir, hsm, ENV);
+    const signer = second.signer('ed25519', 'court-9.example', 0x04);
+    expect(verifySignature(signer.key, MESSAGE, await signer.sign(MESSAGE))).equal(true);
+    second.close();
+  });
+
   it('says what is missing where npm could not build the package', async () => {
     const refusing =
       'export async function resolve(s,c,n){if(s==="pkcs11js")throw new Error("not built");return n(s,c)}';
