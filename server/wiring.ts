@@ -11,6 +11,9 @@ import { type LevelStore, openLevelStore } from '../ledger/store/level.ts';
 import { STORE_FOLDER } from './config.ts';
 import { StartError } from './start-error.ts';
 
+/** How the keys of a platform's tiles begin, among its rows. */
+export const PLATFORM_TILES = 'tiles!ledger!';
+
 type Fatal = (error: Error) => never;
 
 export interface PlatformStores {
@@ -56,7 +59,7 @@ export async function openPlatformStores(dir: string, fatal: Fatal): Promise<Pla
     ledger: level.index('ledger'),
     deposits: level.index('deposits'),
     blobs: await openBlobFiles(join(dir, STORE_FOLDER, 'blobs')),
-    rows: () => level.rows(),
+    rows: (prefix) => level.rows(prefix),
     close: () => level.close(),
   };
 }

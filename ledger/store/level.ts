@@ -17,8 +17,11 @@ import { SecondNames } from './opening.ts';
 import { seal, unseal } from './seal.ts';
 
 export interface LevelStore extends KeyedStores {
-  /** Every key and value as they stand now, whoever's they are; no value where the bytes are not those that were written. */
-  rows(): AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>;
+  /**
+   * Every key and value as they stand now, whoever's they are; no value where the bytes are not those that were written.
+   * @param prefix how the keys begin; all of them by default
+   */
+  rows(prefix?: string): AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>;
   /** Writes rows of a copy, all of them or none. */
   copyIn(rows: readonly (readonly [key: string, value: Uint8Array])[]): Promise<void>;
   /** Ends after the writes in flight. */
@@ -52,7 +55,7 @@ export async function openLevelStore(dir: string, fatal: (error: Error) => never
     const kv = await openKeyValue(folder, fatal);
     const close = () => kv.close().finally(() => OPEN.delete(folder));
     const copyIn: LevelStore['copyIn'] = (rows) => kv.update(async () => ({ writes: rows, answer: undefined }));
-    return { ...keyedStores(kv), rows: () => kv.rows(), copyIn, close };
+    return { ...keyedStores(kv), rows: (prefix) => kv.rows(prefix), copyIn, close };
   } catch (error) {
     OPEN.delete(folder);
     throw error;
@@ -188,8 +191,10 @@ class LevelKeyValue implements KeyValue {
     for await (const [key, sealed] of this.#sealed(range)) yield [key, unseal(key, sealed)];
   }
 
-  async *rows(): AsyncGenerator<[string, Uint8Array | undefined]> {
-    for await (const [key, sealed] of this.#sealed({})) {
+  async *rows(prefix = ''): AsyncGenerator<[string, Uint8Array | undefined]> {
+    // Above every character of a key.
+    const range = prefix === '' ? {} : { gte: prefix, lt: `${prefix}~` };
+    for await (const [key, sealed] of this.#sealed(range)) {
       if (key !== LATEST_KEY) yield [key, unsealed(key, sealed)];
     }
   }

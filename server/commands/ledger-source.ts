@@ -18,7 +18,13 @@ import { parseRemembered } from '../../ledger/witness/state.ts';
 import { readConfig, readRole, TRUST_FILE } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
 import { StartError } from '../start-error.ts';
-import { type MirrorStores, openMirrorStores, openPlatformStores, type PlatformStores } from '../wiring.ts';
+import {
+  type MirrorStores,
+  openMirrorStores,
+  openPlatformStores,
+  PLATFORM_TILES,
+  type PlatformStores,
+} from '../wiring.ts';
 import { depositRowCheck, entryCheck } from './fsck-deposits.ts';
 import {
   applied,
@@ -123,7 +129,7 @@ async function platformFolder(stores: PlatformStores, keys: readonly VerifierKey
       finish: async () => {
         const flaws = depositRowCheck(stores.deposits, size, evidence ? stores.blobs : undefined);
         const others = [{ prefix: 'heads!ledger!' }, { prefix: 'index!ledger!' }, { prefix: 'index!deposits!', flaws }];
-        const names = { tiles: 'tiles!ledger!', others };
+        const names = { tiles: PLATFORM_TILES, others };
         const mayStage = platformStages(stores.heads);
         await checkRows({ rows: stores.rows(), ...names, size, fetch, mayStage, report });
       },

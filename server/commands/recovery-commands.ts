@@ -36,13 +36,16 @@ export function recoveryCommands(root: Command, { err }: Context): void {
     });
   root
     .command('refill')
-    .description('rebuild a stopped platform’s ledger from one arbitration mirror; signs nothing')
+    .description(
+      'rebuild a stopped platform’s ledger, or what is damaged of it, from one arbitration mirror; signs nothing',
+    )
     .argument('<dir>', 'the platform’s folder, data/platform')
     .requiredOption('--from <url-or-dir>', 'the mirror: http://127.0.0.1:8605/mirror, or the folder of one')
     .action(async (dir: string, { from }: { from: string }) => {
       const { refill } = await import('../recovery/refill.ts');
-      const { size, root, added, lost } = await orDiskRefused('the refill did not end', refill(dir, from, err));
-      err(`size ${size}, root ${root}, ${added} entries added`);
+      const work = refill(dir, from, err);
+      const { size, root, added, lost, mended } = await orDiskRefused('the refill did not end', work);
+      err(`size ${size}, root ${root}, ${added} entries added, ${mended} rows mended`);
       if (lost > 0)
         err(`${lost} entries have no deposit here: their records and salts live in their certificates alone`);
     });

@@ -60,7 +60,7 @@ describe('recovery', function () {
     const told: string[] = [];
     const mirror = `${consortium.url('arbitration-1')}/mirror`;
     const refilled = await refill(consortium.dir('platform'), mirror, (line) => told.push(line));
-    expect(refilled).to.deep.equal({ ...before, added: 17, lost: 17 });
+    expect(refilled).to.deep.equal({ ...before, added: 17, lost: 17, mended: 0 });
     expect(existsSync(join(consortium.dir('platform'), RESTORED_FILE))).to.equal(true);
     await consortium.startPlatform();
     expect(await shownBy(consortium, 'platform')).to.deep.equal(before);
@@ -77,7 +77,7 @@ describe('recovery', function () {
     expect(await codeOf(consortium.startPlatform())).to.equal('data-incomplete');
     await consortium.stop('arbitration-1');
     const refilled = await refill(consortium.dir('platform'), consortium.dir('arbitration-1'), () => {});
-    expect(refilled).to.deep.equal({ ...whole, added: 300, lost: 300 });
+    expect(refilled).to.deep.equal({ ...whole, added: 300, lost: 300, mended: 0 });
     await consortium.startMember('arbitration-1');
     await consortium.startPlatform();
     expect((await grow(consortium, 2)).size).to.equal(302);

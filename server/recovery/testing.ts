@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Level } from 'level';
 import { base64Encode } from '../../ledger/core/bytes.ts';
 import { parseCheckpoint } from '../../ledger/core/checkpoint.ts';
 import { parseNote } from '../../ledger/core/note.ts';
 import { originHash } from '../../ledger/witness/request.ts';
+import { STORE_FOLDER } from '../config.ts';
 import { readTrust } from '../roles/platform-setup.ts';
 import type { TestConsortium } from '../roles/testing.ts';
 import { until } from '../testing.ts';
@@ -80,6 +82,26 @@ export async function restored(
 ): Promise<void> {
   rmSync(consortium.dir(name), { recursive: true, force: true });
   await restore({ file, dir: consortium.dir(name), ask, nowMs: Date.now() });
+}
+
+/** Flips a bit under a key of a stopped member's store, as rot does: the checksum is not made anew. @param bit from the row's beginning */
+export async function rot(dir: string, key: string, bit: number): Promise<void> {
+  await below(dir, async (db) => {
+    const sealed = Uint8Array.from((await db.get(key)) as Uint8Array);
+    const at = (bit >> 3) % sealed.length;
+    sealed[at] = (sealed[at] as number) ^ (1 << (bit & 7));
+    await db.put(key, sealed);
+  });
+}
+
+/** Looks at, or changes, the database of a stopped member below its store. */
+export async function below<T>(dir: string, act: (db: Level<string, Uint8Array>) => Promise<T>): Promise<T> {
+  const db = new Level<string, Uint8Array>(join(dir, STORE_FOLDER, 'level'), { valueEncoding: 'view' });
+  try {
+    return await act(db);
+  } finally {
+    await db.close();
+  }
 }
 
 /** A copy by hand of a stopped member's folder, and the folder's replacement by one: what an operator must not do. */
