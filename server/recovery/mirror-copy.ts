@@ -59,7 +59,7 @@ function readNote(bytes: Uint8Array, logKeys: PlatformTrust['logKeys']): Pick<Co
     return { head: { note: formatNote({ text: note.text, signatures }), checkpoint }, note: formatNote(note) };
   } catch (cause) {
     if (!(cause instanceof LedgerError)) throw cause;
-    throw refused(`the mirror's checkpoint cannot be believed: ${cause.message}`, cause);
+    throw refused(`the mirror's checkpoint cannot be believed: ${cause.message}; ${AFTER_A_CHANGE}`, cause);
   }
 }
 
@@ -72,9 +72,14 @@ export function cosignedBy({ head, note }: Copy, mirrors: readonly string[], { p
   const round = new Round(head, policyFor(head.checkpoint.size, past, policy));
   round.restore(parseNote(note));
   const member = mirrors.find((name) => round.has(name));
-  if (member === undefined) throw refused('no arbitration body of the policy has cosigned what it shows');
+  if (member === undefined)
+    throw refused(`no arbitration body of the policy has cosigned what it shows; ${AFTER_A_CHANGE}`);
   return member;
 }
+
+/** What to do in a folder that is from before a change of keys or members. */
+export const AFTER_A_CHANGE =
+  'if keys or members have changed since this folder was made, put the present trust.json, config.json and keys there (from another member what it has, the rest from whoever made the change) and run refill again';
 
 /** A refill that has changed nothing. */
 export function refused(why: string, cause?: unknown): StartError {

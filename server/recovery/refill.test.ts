@@ -1,11 +1,21 @@
-/** A refill of what is damaged. A refill of an old or empty ledger: recovery.test.ts. */
+/** A refill of what is damaged, and of what is older than a change of policy. A refill of an old or empty ledger: recovery.test.ts. */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { concat, utf8Encode } from '../../ledger/core/bytes.ts';
+import { type Entry, formatEntry } from '../../ledger/core/entry.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
+import { statementDigest } from '../../verifier/core/statement.ts';
 import { runFsck } from '../commands/fsck.ts';
+import { CONFIG_FILE, TRUST_FILE } from '../config.ts';
+import { readProposed } from '../epochs/next.ts';
+import { propose } from '../epochs/propose.ts';
+import { readTrust } from '../roles/platform-setup.ts';
 import { TestConsortium } from '../roles/testing.ts';
 import { until } from '../testing.ts';
 import { PLATFORM_TILES } from '../wiring.ts';
+import { refuseLaterPolicy } from './later-policy.ts';
 import { type Refilled, refill } from './refill.ts';
 import { backedUp, below, grow, restored, rot, shownBy } from './testing.ts';
 
@@ -89,5 +99,78 @@ describe('refill', function () {
     expect(await fromMirror()).to.deep.include({ size, added: 5, mended: 2 });
     expect(await fsck()).to.include({ code: 0 });
     await consortium.startPlatform();
+  });
+
+  const OF_A_POLICY = [TRUST_FILE, CONFIG_FILE, 'keys'];
+
+  /** Copies trust bundle, configuration and keys. */
+  function copyPolicy(from: string, to: string): void {
+    mkdirSync(to, { recursive: true });
+    for (const file of OF_A_POLICY) cpSync(join(from, file), join(to, file), { recursive: true });
+  }
+
+  const RECEIPT_AND_PDF = { member: [], leave: [], newKey: ['receipt', 'pdf'] as const, revoke: [] };
+
+  /** Three entries, a backup, a change of keys, two more entries; the platform is stopped. */
+  async function changedSince(): Promise<{ file: string; present: string }> {
+    await grow(consortium, 3);
+    await consortium.stop('platform');
+    const file = await backedUp(consortium, 'platform');
+    await propose(dir, RECEIPT_AND_PDF, Date.now());
+    await consortium.startPlatform();
+    await until(async () => (await consortium.fetch('/readyz')).status === 200);
+    await grow(consortium, 2);
+    await until(async () => (await shownBy(consortium, 'arbitration-1'))?.size === 6);
+    await consortium.stop('platform');
+    const present = mkdtempSync(join(tmpdir(), 'probata-present-'));
+    copyPolicy(dir, present);
+    return { file, present };
+  }
+
+  it('revives no policy that the ledger has ended: an old backup needs the present bundle and keys', async () => {
+    const { file, present } = await changedSince();
+    await restored(consortium, 'platform', file);
+    const rows = () => below(dir, (db) => db.iterator().all());
+    const before = await rows();
+    const refusal = await fromMirror().catch((error) => error);
+    expect(refusal).to.have.property('code', 'refill-refused');
+    expect(refusal.message)
+      .to.match(/entry 3 has ended the policy/)
+      .and.to.include('put the present trust.json');
+    expect(await rows()).to.deep.equal(before);
+    expect(existsSync(join(dir, 'refilling'))).to.equal(false);
+    copyPolicy(present, dir);
+    expect(await fromMirror()).to.deep.include({ size: 6, added: 3 });
+    await consortium.startPlatform();
+    expect((await grow(consortium, 1)).size).to.equal(7);
+  });
+
+  it('puts a proven change in place that was cut short, and leaves to the start the one whose entry is last', async () => {
+    const { file, present } = await changedSince();
+    await restored(consortium, 'platform', file);
+    copyPolicy(present, join(dir, 'next'));
+    expect(await fromMirror()).to.deep.include({ size: 6, added: 3 });
+    const trust = readTrust(dir);
+    expect(trust.epoch).to.equal(2);
+    await propose(dir, RECEIPT_AND_PDF, Date.now());
+    const statement = statementDigest(JSON.parse(Buffer.from(readProposed(dir)).toString('utf8')), trust.statement);
+    const received = '2026-11-25T00:00:00.000Z';
+    const other: Entry = { kind: 'policy', v: 1, received, statement: '0'.repeat(64) };
+    const own: Entry = { ...other, statement };
+    const id = '01936d2c-0000-7000-8000-000000000000';
+    const deposit: Entry = { kind: 'deposit', v: 1, id, received, commitment: '0'.repeat(64) };
+    const answerTo = async (...entries: Entry[]): Promise<unknown> => {
+      const [known] = trust.past;
+      const size = (known?.upTo ?? 0) + entries.length;
+      const head = { note: '', checkpoint: { origin: '', size, root: new Uint8Array(32), extensions: [] } };
+      return refuseLaterPolicy(dir, trust, { head, entries: async () => entries.map(formatEntry) }).catch(
+        (error) => error.code,
+      );
+    };
+    expect(await answerTo(deposit, own)).to.equal(undefined);
+    expect(await answerTo(own, deposit)).to.equal('refill-refused');
+    expect(await answerTo(deposit, other)).to.equal('refill-refused');
+    rmSync(join(dir, 'next'), { recursive: true });
+    expect(await answerTo(deposit, own)).to.equal('refill-refused');
   });
 });

@@ -26,11 +26,13 @@ import { StartupQuestion } from '../../ledger/log/startup-question.ts';
 import { EMPTY_TREE, edgeTiles, type Tree } from '../../ledger/log/step.ts';
 import { openSource } from '../commands/ledger-source.ts';
 import { readConfig } from '../config.ts';
+import { install, isProven } from '../epochs/next.ts';
 import { openHttpClient } from '../http/client.ts';
 import { DepositStore } from '../intake/deposit-store.ts';
 import { cosignersOf, type PlatformTrust, readTrust } from '../roles/platform-setup.ts';
 import { StartError } from '../start-error.ts';
 import { openPlatformStores, type PlatformStores } from '../wiring.ts';
+import { refuseLaterPolicy } from './later-policy.ts';
 import { forgetRefilling, markRefilling } from './marks.ts';
 import { dropBadForms, mendTiles, rewrite } from './mend.ts';
 import { type Copy, cosignedBy, openCopy, refused } from './mirror-copy.ts';
@@ -57,6 +59,8 @@ export interface Refilled {
  *   that is there cannot be used, or not be written
  */
 export async function refill(dir: string, from: string, tell: (line: string) => void): Promise<Refilled> {
+  // A change that is on the ledger and proven, and was cut short while its files were moved: as at the next start.
+  if (isProven(dir)) install(dir, readTrust(dir).epoch);
   const config = readConfig(dir, 'platform');
   const trust = readTrust(dir);
   const stores = await openPlatformStores(dir, (error) => {
@@ -70,6 +74,7 @@ export async function refill(dir: string, from: string, tell: (line: string) => 
   try {
     const mirrors = config.members.filter(({ kind }) => kind === 'arbitration').map(({ member }) => member);
     const copy = await openCopy(source.fetch, stores.tiles, trust);
+    await refuseLaterPolicy(dir, trust, copy);
     const member = cosignedBy(copy, mirrors, trust);
     const notes = await askCosigners(cosignersOf(config, trust, client.http, stores.ledger), copy, member, trust, tell);
     return await copyIn(dir, stores, trust, copy, notes).catch(explainRot);
