@@ -1,5 +1,8 @@
 /** A refill of what is damaged, and of what is older than a change of policy. A refill of an old or empty ledger: recovery.test.ts. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -8,7 +11,7 @@ import { type Entry, formatEntry } from '../../ledger/core/entry.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
 import { statementDigest } from '../../verifier/core/statement.ts';
 import { runFsck } from '../commands/fsck.ts';
-import { CONFIG_FILE, TRUST_FILE } from '../config.ts';
+import { CONFIG_FILE, readConfig, TRUST_FILE } from '../config.ts';
 import { readProposed } from '../epochs/next.ts';
 import { propose } from '../epochs/propose.ts';
 import { readTrust } from '../roles/platform-setup.ts';
@@ -17,7 +20,7 @@ import { until } from '../testing.ts';
 import { PLATFORM_TILES } from '../wiring.ts';
 import { refuseLaterPolicy } from './later-policy.ts';
 import { type Refilled, refill } from './refill.ts';
-import { backedUp, below, grow, restored, rot, shownBy } from './testing.ts';
+import { backedUp, below, grow, ledgerOf, restored, rot, shownBy } from './testing.ts';
 
 const SIZE = 300;
 
@@ -172,5 +175,58 @@ describe('refill', function () {
     expect(await answerTo(deposit, other)).to.equal('refill-refused');
     rmSync(join(dir, 'next'), { recursive: true });
     expect(await answerTo(deposit, own)).to.equal('refill-refused');
+  });
+
+  it('believes no courts that show an old checkpoint and say, asked with the copy, that they have cosigned more', async () => {
+    await grow(consortium, 2);
+    await until(async () => (await shownBy(consortium, 'arbitration-1'))?.size === 2);
+    const courts = ['court-1', 'court-2', 'court-3', 'court-4'];
+    const shown = async (name: string): Promise<string> =>
+      (await fetch(`${ledgerOf(consortium, name)}/checkpoint`)).text();
+    await until(async () =>
+      (await Promise.all(courts.map((name) => shownBy(consortium, name)))).every((it) => it?.size === 2),
+    );
+    const old = new Map(await Promise.all(courts.map(async (name) => [name, await shown(name)] as const)));
+    await consortium.stop('arbitration-1');
+    const mirror = mkdtempSync(join(tmpdir(), 'probata-mirror-'));
+    cpSync(consortium.dir('arbitration-1'), mirror, { recursive: true });
+    await consortium.startMember('arbitration-1');
+    await grow(consortium, 2);
+    await until(async () =>
+      (await Promise.all(courts.map((name) => shownBy(consortium, name)))).every((it) => it?.size === 4),
+    );
+    await consortium.stop('platform');
+    rmSync(join(dir, 'store'), { recursive: true });
+    let hides = true;
+    const front = createServer(async (request, response) => {
+      const name = request.url?.split('/')[1] ?? '';
+      response.end(hides ? old.get(name) : await shown(name));
+    }).listen(0, '127.0.0.1');
+    await once(front, 'listening');
+    const monitoring = `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
+    const config = readConfig(dir, 'platform');
+    const members = config.members.map((each) =>
+      each.kind === 'court' ? { ...each, monitoringUrl: `${monitoring}/${each.member}` } : each,
+    );
+    writeFileSync(join(dir, CONFIG_FILE), JSON.stringify({ ...config, members }));
+    const told: string[] = [];
+    let outcome: string | undefined;
+    const refilled = refill(dir, mirror, (line) => told.push(line)).then(
+      () => 'refilled',
+      (error) => error.code,
+    );
+    void refilled.then((code) => {
+      outcome = code;
+    });
+    try {
+      const isTold = (): boolean => told.some((line) => /has cosigned size 4, and does not show it/.test(line));
+      await until(() => isTold() || outcome !== undefined);
+      expect(outcome).to.equal(undefined);
+      hides = false;
+      expect(await refilled).to.equal('refill-refused');
+    } finally {
+      front.closeAllConnections();
+      front.close();
+    }
   });
 });

@@ -107,9 +107,9 @@ async function askCosigners(
 ): Promise<string[]> {
   const notes = [note];
   const asked = cosigners.map((cosigner): Cosigner => {
-    const latest = async (): Promise<string | undefined> => {
+    const latest: Cosigner['latest'] = async (own) => {
       // The copy may be that of a mirror that is down: it is its answer.
-      const answer = cosigner.name === member ? note : await cosigner.latest();
+      const answer = cosigner.name === member ? note : await cosigner.latest(own);
       if (answer !== undefined) notes.push(answer);
       return answer;
     };
