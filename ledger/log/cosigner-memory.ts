@@ -2,14 +2,14 @@
 // a larger tree means that we are an old backup or not the only one who signs; another tree means that the log was forked.
 
 import { equal } from '../core/bytes.ts';
-import { openCheckpoint } from '../core/checkpoint.ts';
 import { forkReport } from '../core/fork-report.ts';
 import { EMPTY_ROOT } from '../core/hash.ts';
-import { parseNote, type VerifierKey } from '../core/note.ts';
+import { parseNote } from '../core/note.ts';
 import { rangeRoot } from '../core/range.ts';
 import type { TileReader } from '../core/tile-reader.ts';
 import { LogError } from './errors.ts';
 import type { LogEvent } from './events.ts';
+import { everyKey, type LogKeys, openOwn } from './past-epoch.ts';
 import type { Cosigner, SignedHead } from './ports.ts';
 
 /** Our latest head and a reader of its tree. */
@@ -25,14 +25,14 @@ export interface OwnTree {
  */
 export async function askMemory(
   cosigner: Cosigner,
-  logKeys: readonly VerifierKey[],
+  keys: LogKeys,
   own?: SignedHead,
 ): Promise<SignedHead | undefined | Error> {
   try {
     const note = await cosigner.latest(own);
     if (note === undefined) return undefined;
     // A note that no key of the log signed says nothing about the log: anyone could have written it.
-    return { note, checkpoint: openCheckpoint(parseNote(note), logKeys) };
+    return { note, checkpoint: openOwn(parseNote(note), keys) };
   } catch (error) {
     return asError(error);
   }
@@ -46,7 +46,7 @@ export async function compareMemory(
   cosigner: Cosigner,
   theirs: SignedHead,
   own: OwnTree | undefined,
-  logKeys: readonly VerifierKey[],
+  keys: LogKeys,
   onEvent: (event: LogEvent) => void,
 ): Promise<void> {
   const { name } = cosigner;
@@ -60,7 +60,7 @@ export async function compareMemory(
   if (equal(ourRoot, root)) return;
   if (own !== undefined) {
     const proof = await own.reader.consistencyProof(size);
-    const report = forkReport({ newer: own.head.note, older: theirs.note, root: ourRoot, proof }, logKeys);
+    const report = forkReport({ newer: own.head.note, older: theirs.note, root: ourRoot, proof }, everyKey(keys));
     onEvent({ kind: 'misbehaviour', severity: 'alarm', cosigner: name, report });
   }
   throw new LogError('fork', `${name} knows another tree of size ${size}`);

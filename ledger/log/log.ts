@@ -12,7 +12,7 @@ import { askMemory, compareMemory, type OwnTree } from './cosigner-memory.ts';
 import { LogError } from './errors.ts';
 import type { LogEvent } from './events.ts';
 import { FailStop } from './fail-stop.ts';
-import type { PastEpoch } from './past-epoch.ts';
+import { everyKey, type LogKeys, type PastEpoch } from './past-epoch.ts';
 import { witnessesUnder } from './policy-members.ts';
 import { Pool } from './pool.ts';
 import type { Clock, Cosigner, HeadStore, IndexStore, SignedHead, TileStore } from './ports.ts';
@@ -78,12 +78,12 @@ export class Log {
   static async open(options: LogOptions): Promise<Log> {
     const { tiles, index, policy, past = [], cosigners, onEvent } = options;
     const logKey: VerifierKey = options.signer.key;
-    const earlierLogKeys = past.flatMap((epoch) => epoch.logKeys);
-    const logKeys = [logKey, ...earlierLogKeys];
+    const keys: LogKeys = { logKey, past };
+    const logKeys = everyKey(keys);
     for (const { name } of cosigners) {
       if (witnessesUnder(policy, name).length === 0) throw new Error(`invariant: the policy has no member ${name}`);
     }
-    const { tip, reapplied } = await recover({ ...options, logKey, earlierLogKeys });
+    const { tip, reapplied } = await recover({ ...options, logKey, earlierLogKeys: logKeys });
     const began = past.at(-1)?.upTo ?? 0;
     if (tip.tree.range.size < began) {
       throw new LogError(
@@ -105,12 +105,12 @@ export class Log {
     const published = await loadPublished(index, policy, past, logKeys, own());
     const source: PublisherOptions['source'] = ({ checkpoint }, onFailure) => reader.source(checkpoint, onFailure);
     const suspect = async (cosigner: Cosigner) => {
-      const theirs = await askMemory(cosigner, logKeys);
+      const theirs = await askMemory(cosigner, keys);
       if (theirs === undefined || theirs instanceof Error) return;
-      await compareMemory(cosigner, theirs, own(), logKeys, onEvent);
+      await compareMemory(cosigner, theirs, own(), keys, onEvent);
     };
     const publisher = new Publisher({ ...options, failStop, source, suspect }, published);
-    const question = new StartupQuestion({ cosigners, policy, logKeys, own: own(), onEvent });
+    const question = new StartupQuestion({ cosigners, policy, keys, own: own(), onEvent });
     return new Log({ clock, failStop, pool, sequencer, publisher, question, reader, began });
   }
 

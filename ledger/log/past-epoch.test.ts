@@ -1,15 +1,16 @@
 // A log that goes on under another policy and with another key: what it signed before stands, and a copy from before is noticed.
 
 import { expect } from 'chai';
-import { openCheckpoint } from '../core/checkpoint.ts';
-import { formatVkey, parseNote, vkeyOf } from '../core/note.ts';
+import { formatCheckpoint, openCheckpoint } from '../core/checkpoint.ts';
+import { sha256 } from '../core/hash.ts';
+import { formatNote, formatVkey, parseNote, vkeyOf } from '../core/note.ts';
 import { parsePolicy } from '../core/policy.ts';
-import type { Signer } from '../core/signature.ts';
+import { type Signer, signNote } from '../core/signature.ts';
 import { MemoryDisk, memoryStores } from '../store/memory.ts';
 import { ORIGIN, testSigner } from '../witness/testing.ts';
 import type { PastEpoch } from './past-epoch.ts';
 import { PUBLISHED_KEY } from './published.ts';
-import { PREFIX, start, untilPublished, World } from './testing.ts';
+import { PREFIX, start, until, untilPublished, World } from './testing.ts';
 
 /** Another key under the log's name. */
 function otherKey(): Signer {
@@ -81,6 +82,27 @@ describe('a log after a change of policy', () => {
     const session = await start(world, stores, { past: [past] });
     expect(session.log.published()?.note).to.equal(past.note);
     await session.log.close();
+  });
+
+  it('is not stopped by what a replaced key signs beyond its time, but by what its own key signed', async () => {
+    const world = new World({ courts: 4, needed: 3 });
+    const { disk, past } = await ended(world);
+    const signer = otherKey();
+    const policy = parsePolicy(world.policy.text.replace(/^log .*$/m, `log ${formatVkey(signer.key)}`));
+    const shown = async (by: Signer): Promise<string> => {
+      const text = formatCheckpoint({ origin: ORIGIN, size: 4, root: sha256(new Uint8Array()), extensions: [] });
+      return formatNote({ text, signatures: [await signNote(text, by)] });
+    };
+    const lifeBeside = async (by: Signer) => {
+      const [first, ...others] = world.cosigners();
+      const fed = { ...(first ?? expect.fail()), latest: () => shown(by) };
+      return start(world, memoryStores(disk), { signer, policy, past: [past], cosigners: [...others, fed] });
+    };
+    const session = await lifeBeside(world.signer);
+    await until(() => session.events.some(({ kind }) => kind === 'question-settled'));
+    await session.log.close();
+    // The control: what the key of this epoch has signed is ours, and we have forgotten it.
+    expect(await (await lifeBeside(signer)).fatal).to.have.property('code', 'behind-cosigners');
   });
 
   it('refuses stores from before the change', async () => {

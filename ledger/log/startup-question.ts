@@ -2,10 +2,10 @@
 // only the cosigners' memory can tell. Until enough of them have answered, nothing is signed. design: "The write path".
 // Does not stop the log: it throws, and who asked decides.
 
-import type { VerifierKey } from '../core/note.ts';
 import { evaluatePolicy, liarsSurvived, type Policy } from '../core/policy.ts';
 import { askMemory, compareMemory, type OwnTree } from './cosigner-memory.ts';
 import type { LogEvent } from './events.ts';
+import type { LogKeys } from './past-epoch.ts';
 import { witnessesUnder } from './policy-members.ts';
 import type { Cosigner, SignedHead } from './ports.ts';
 import { retryMs, Wakeup } from './wakeup.ts';
@@ -13,8 +13,8 @@ import { retryMs, Wakeup } from './wakeup.ts';
 export interface QuestionOptions {
   readonly cosigners: readonly Cosigner[];
   readonly policy: Policy;
-  /** The log's key, and those it had before: a member may have cosigned last in an earlier epoch. */
-  readonly logKeys: readonly VerifierKey[];
+  /** A member may have cosigned last in an earlier epoch. */
+  readonly keys: LogKeys;
   /** Undefined before the first head. */
   readonly own: OwnTree | undefined;
   onEvent(event: LogEvent): void;
@@ -78,7 +78,7 @@ export class StartupQuestion {
     const pause = new Wakeup();
     this.#pauses.add(pause);
     for (let failures = 1; !this.#over; failures++) {
-      const note = await askMemory(cosigner, this.#options.logKeys, this.#options.own?.head);
+      const note = await askMemory(cosigner, this.#options.keys, this.#options.own?.head);
       if (this.#over) return;
       if (!(note instanceof Error)) return this.#take(cosigner, note).catch(this.#reject);
       const { name } = cosigner;
@@ -88,8 +88,8 @@ export class StartupQuestion {
   }
 
   async #take(cosigner: Cosigner, theirs: SignedHead | undefined): Promise<void> {
-    const { own, logKeys, onEvent } = this.#options;
-    if (theirs !== undefined) await compareMemory(cosigner, theirs, own, logKeys, onEvent);
+    const { own, keys, onEvent } = this.#options;
+    if (theirs !== undefined) await compareMemory(cosigner, theirs, own, keys, onEvent);
     this.#answered.add(cosigner.name);
     const size = theirs?.checkpoint.size ?? 0;
     onEvent({ kind: 'question-answered', severity: 'info', cosigner: cosigner.name, size });

@@ -2,12 +2,11 @@
  * The ledger as one arbitration mirror has it: what the log signed and the mirror cosigned, every entry checked against that checkpoint.
  * What this platform's own store still has of it need not be brought again; it is checked all the same.
  */
-import { openCheckpoint } from '../../ledger/core/checkpoint.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { formatNote, isSignedBy, parseNote } from '../../ledger/core/note.ts';
 import { formatTilePath, type Tile } from '../../ledger/core/tile.ts';
 import { TileReader } from '../../ledger/core/tile-reader.ts';
-import { policyFor } from '../../ledger/log/past-epoch.ts';
+import { openOwn, policyFor } from '../../ledger/log/past-epoch.ts';
 import type { SignedHead, TileStore } from '../../ledger/log/ports.ts';
 import { Round } from '../../ledger/log/round.ts';
 import type { Fetch } from '../commands/ledger-source.ts';
@@ -27,10 +26,10 @@ export interface Copy {
 }
 
 /** @throws StartError `refill-refused` when the mirror shows nothing that this log signed */
-export async function openCopy(fetch: Fetch, tiles: TileStore, { logKeys }: PlatformTrust): Promise<Copy> {
+export async function openCopy(fetch: Fetch, tiles: TileStore, trust: PlatformTrust): Promise<Copy> {
   const bytes = await fetch('checkpoint');
   if (bytes === undefined) throw refused('the mirror has no checkpoint of this log');
-  const { head, note } = readNote(bytes, logKeys);
+  const { head, note } = readNote(bytes, trust);
   const fromMirror = async (tile: Tile): Promise<Uint8Array> => {
     const path = formatTilePath(tile);
     const found = await fetch(path);
@@ -51,11 +50,11 @@ export async function openCopy(fetch: Fetch, tiles: TileStore, { logKeys }: Plat
   return { head, note, reader, entries };
 }
 
-function readNote(bytes: Uint8Array, logKeys: PlatformTrust['logKeys']): Pick<Copy, 'head' | 'note'> {
+function readNote(bytes: Uint8Array, trust: PlatformTrust): Pick<Copy, 'head' | 'note'> {
   try {
     const note = parseNote(bytes);
-    const checkpoint = openCheckpoint(note, logKeys);
-    const signatures = note.signatures.filter((line) => logKeys.some((key) => isSignedBy(line, key)));
+    const checkpoint = openOwn(note, trust);
+    const signatures = note.signatures.filter((line) => trust.logKeys.some((key) => isSignedBy(line, key)));
     return { head: { note: formatNote({ text: note.text, signatures }), checkpoint }, note: formatNote(note) };
   } catch (cause) {
     if (!(cause instanceof LedgerError)) throw cause;

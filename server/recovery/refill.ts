@@ -102,7 +102,7 @@ async function askCosigners(
   cosigners: readonly Cosigner[],
   { head, note, reader }: Copy,
   member: string,
-  { policy, logKeys }: PlatformTrust,
+  { policy, logKey, past }: PlatformTrust,
   tell: (line: string) => void,
 ): Promise<string[]> {
   const notes = [note];
@@ -118,7 +118,7 @@ async function askCosigners(
   const question = new StartupQuestion({
     cosigners: asked,
     policy,
-    logKeys,
+    keys: { logKey, past },
     own: { head, reader },
     onEvent: (event) => {
       if (event.kind === 'question-unanswered') tell(`waiting for ${event.cosigner}: ${event.error.message}`);

@@ -11,7 +11,7 @@ import { sha256 } from '../../ledger/core/hash.ts';
 import type { VerifierKey } from '../../ledger/core/note.ts';
 import type { Policy } from '../../ledger/core/policy.ts';
 import type { Signer } from '../../ledger/core/signature.ts';
-import type { PastEpoch } from '../../ledger/log/past-epoch.ts';
+import { everyKey, type PastEpoch } from '../../ledger/log/past-epoch.ts';
 import { witnessesUnder } from '../../ledger/log/policy-members.ts';
 import type { Cosigner, Http, IndexStore } from '../../ledger/log/ports.ts';
 import { mirrorCosigner } from '../../ledger/mirror/client.ts';
@@ -51,7 +51,7 @@ export function readTrust(dir: string): PlatformTrust {
     const logKey = policy.logs[0]?.key;
     if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
     const past = epochs.flatMap(pastEpoch);
-    const logKeys = [logKey, ...past.flatMap((ended) => ended.logKeys)];
+    const logKeys = everyKey({ logKey, past });
     return { policy, logKey, logKeys, receiptKeys, past, epoch, statement, bytes };
   } catch (cause) {
     throw new StartError('config-malformed', `${path} is not a trust bundle: ${(cause as Error).message}`, { cause });

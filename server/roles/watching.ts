@@ -7,6 +7,7 @@ import { formatTilePath, type Tile } from '../../ledger/core/tile.ts';
 import type { FetchTile } from '../../ledger/core/tile-reader.ts';
 import { LogError } from '../../ledger/log/errors.ts';
 import type { Log } from '../../ledger/log/log.ts';
+import { everyKey } from '../../ledger/log/past-epoch.ts';
 import { witnessesUnder } from '../../ledger/log/policy-members.ts';
 import type { Http } from '../../ledger/log/ports.ts';
 import type { MonitorEvent } from '../../ledger/monitor/events.ts';
@@ -66,7 +67,7 @@ export function shownBy(
 export function platformLedger(ledger: Log, { logKey, past }: PlatformTrust): WatchedLog {
   return {
     origin: logKey.name,
-    keys: [logKey, ...past.flatMap(({ logKeys }) => logKeys)],
+    keys: everyKey({ logKey, past }),
     async own() {
       try {
         return utf8Encode(ledger.head().note);
