@@ -5,6 +5,10 @@
 export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #rest = new Uint8Array(0);
+  #cut: () => void = () => undefined;
+  readonly #isCut = new Promise<undefined>((resolve) => {
+    this.#cut = () => resolve(undefined);
+  });
 
   /** The body is read only as far as asked for, and never closed: the HTTP layer still has to send the answer. */
   constructor(body: AsyncIterable<Uint8Array>) {
@@ -24,10 +28,16 @@ export class ByteReader {
     return bytes;
   }
 
+  /** The body counts as ended here, also for whoever waits for more of it. */
+  cut(): void {
+    this.#rest = new Uint8Array(0);
+    this.#cut();
+  }
+
   async #pull(): Promise<boolean> {
     try {
-      const next = await this.#chunks.next();
-      if (next.done) return false;
+      const next = await Promise.race([this.#isCut, this.#chunks.next()]);
+      if (next === undefined || next.done) return false;
       this.#rest = next.value as Uint8Array<ArrayBuffer>;
       return true;
     } catch {

@@ -89,16 +89,22 @@ export function* packageRanges(start: number, end: number): Generator<PackageRan
 
 /**
  * Reads the package of a range: at most 256 entries of 65,535 bytes and 63 hashes are held in memory.
+ * @param onHeld told of the bytes of each entry as it comes in
  * @returns undefined when the body ends inside it
  * @throws LedgerError package-malformed for more than 63 hashes
  */
-export async function readPackage(reader: ByteReader, range: PackageRange): Promise<EntryPackage | undefined> {
+export async function readPackage(
+  reader: ByteReader,
+  range: PackageRange,
+  onHeld: (bytes: number) => void = () => undefined,
+): Promise<EntryPackage | undefined> {
   const entries: Uint8Array[] = [];
   for (let index = range.start; index < range.end; index++) {
     const length = await reader.take(2);
     const entry = length && (await reader.take(readUint16(length, 0)));
     if (entry === undefined) return undefined;
     entries.push(entry);
+    onHeld(entry.length);
   }
   const count = (await reader.take(1))?.[0];
   if (count === undefined) return undefined;

@@ -11,6 +11,7 @@ import { signSubtree } from '../witness/subtree.ts';
 import { ByteReader } from './byte-reader.ts';
 import { packageRanges, readPackage, readUploadHeader } from './package.ts';
 import { MirroredLog, type MirrorOptions } from './state.ts';
+import { Unfinished } from './unfinished.ts';
 
 /**
  * A mirror. Every method may be called concurrently. Refusals are answers; a rejection means that a store failed or an invariant is
@@ -20,6 +21,7 @@ export class Mirror {
   readonly #options: MirrorOptions;
   /** By origin. */
   readonly #logs = new Map<string, MirroredLog>();
+  readonly #unfinished = new Unfinished();
 
   private constructor(options: MirrorOptions) {
     this.#options = options;
@@ -48,7 +50,7 @@ export class Mirror {
   /**
    * `POST <submission prefix>/add-entries`.
    * @param body any chunks, already without content encoding; read only as far as needed. One that fails counts as one that ended.
-   * @returns 200 with cosignature lines, 202 or 409 with mirror-info, or 400, 404, 422
+   * @returns 200 with cosignature lines, 202 or 409 with mirror-info, or 400, 404, 422; 503 when its first package was given up (unfinished.ts)
    */
   addEntries(body: AsyncIterable<Uint8Array>): Promise<ProtocolAnswer> {
     return answering(async () => {
@@ -59,15 +61,22 @@ export class Mirror {
       const target = log.target(header);
       let kept = 0;
       for (const range of packageRanges(header.start, header.end)) {
-        const entryPackage = await orRefuseRead(400, readPackage(reader, range));
-        if (entryPackage === undefined) {
-          // SPEC tlog-mirror: "If at least one entry package was authenticated and saved, but the mirror has not yet received all packages …
-          // 202"; "no entry package was authenticated and saved before the body ended … 400".
-          return kept > 0
-            ? log.info(202, header.end)
-            : refuse(400, 'package-malformed: the body ends inside the first package');
+        const holding = this.#unfinished.begin(reader);
+        try {
+          const onHeld = (bytes: number) => this.#unfinished.add(holding, bytes);
+          const entryPackage = await orRefuseRead(400, readPackage(reader, range, onHeld));
+          if (entryPackage === undefined) {
+            // SPEC tlog-mirror: "If at least one entry package was authenticated and saved, but the mirror has not yet received all packages …
+            // 202"; "no entry package was authenticated and saved before the body ended … 400".
+            if (kept > 0) return log.info(202, header.end);
+            if (holding.givenUp) refuse(503, 'too many uploads are unfinished: send it again');
+            refuse(400, 'package-malformed: the body ends inside the first package');
+          }
+          holding.whole = true;
+          await log.keep(range, entryPackage, target);
+        } finally {
+          this.#unfinished.end(holding);
         }
-        await log.keep(range, entryPackage, target);
         // A crash here: the package is durable, the client finds the next entry in a 409.
         kept++;
       }
