@@ -50,7 +50,14 @@ describe('mirror: unfinished packages', () => {
     }
     const held = left.filter(({ answer }) => answer === undefined).length * ENTRIES * ENTRY_BYTES_MAX;
     expect(held).to.be.within(UNFINISHED_BYTES_MAX / 2, UNFINISHED_BYTES_MAX);
-    expect(left.map(({ answer }) => answer?.status)).to.deep.equal([503, 503, undefined, undefined, undefined, undefined]);
+    expect(left.map(({ answer }) => answer?.status)).to.deep.equal([
+      503,
+      503,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('keep nobody out who sends a whole one, and what was kept before is told', async () => {
