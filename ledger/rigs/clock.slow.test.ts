@@ -127,8 +127,9 @@ const SCENES: readonly Scene[] = [
       ['+5', 'taken'],
     ],
   },
+  // Less would be over, on a slow machine, before the deposit comes; the walks above go back by less.
   {
-    name: 'one second back',
+    name: 'half a minute back',
     steps: [
       ['+60', 'taken'],
       ['+30', 'refused'],

@@ -1,5 +1,6 @@
 /** The Http port against our own server: answers whole or not at all. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { type HttpClient, openHttpClient } from './client.ts';
 import { type HttpServer, listen } from './server.ts';
@@ -68,6 +69,27 @@ describe('server/http/client', () => {
     await withPair(handler, async ({ http }, { url }) => {
       expect(await refusal(http({ method: 'GET', url, ...limits }))).equal('http-answer-too-large');
       expect((await http({ method: 'GET', url, ...limits, responseBytesMax: 1001 })).body.length).equal(1001);
+    });
+  });
+
+  it('reads an answer under gzip, with the limit on what it says, and refuses a broken one and other codings', async () => {
+    const answers: Record<string, [coding: string, body: Uint8Array]> = {
+      '/whole': ['gzip', gzipSync('x'.repeat(1000))],
+      '/large': ['gzip', gzipSync('x'.repeat(1001))],
+      '/half': ['gzip', gzipSync('x'.repeat(1000)).subarray(0, 20)],
+      '/other': ['br', new Uint8Array(10)],
+    };
+    const handler = ({ url = '' }: IncomingMessage, response: ServerResponse): void => {
+      const [coding, body] = answers[url] ?? ['identity', new Uint8Array(0)];
+      response.writeHead(200, { 'content-encoding': coding }).end(body);
+    };
+    await withPair(handler, async ({ http }, { url }) => {
+      const get = (path: string) => http({ method: 'GET', url: url + path, ...limits });
+      expect((await get('/whole')).body).deep.equal(new TextEncoder().encode('x'.repeat(1000)));
+      expect(await refusal(get('/large'))).equal('http-answer-too-large');
+      expect(await refusal(get('/half'))).equal('http-unreachable');
+      expect(await refusal(get('/other'))).equal('http-malformed');
+      expect((await get('/none')).body.length).equal(0);
     });
   });
 

@@ -1,11 +1,13 @@
 /**
  * The `Http` port over node:http and node:https: kept connections, one deadline per request, a limit on every answer.
  * A body may be a stream; an answer that comes before the stream is sent ends the sending (tlog-mirror answers so).
+ * An answer may be under gzip, asked for or not: tlog-tiles lets logs and mirrors compress entry bundles so.
  * It never retries and never follows redirects: the callers own their retries.
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import type { Http } from '../../ledger/log/ports.ts';
 
 export type HttpErrorCode = 'http-unreachable' | 'http-timeout' | 'http-answer-too-large' | 'http-malformed';
@@ -97,16 +99,24 @@ async function send(request: HttpRequest, agents: { 'http:': HttpAgent; 'https:'
   }
 }
 
+/** The content of an answer, under its limit when it is plain: a small answer under gzip can be any size. */
 async function collect(response: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let total = 0;
-  for await (const chunk of response as AsyncIterable<Uint8Array>) {
+  for await (const chunk of plain(response)) {
     total += chunk.length;
     if (total > bytesMax) throw new HttpError('http-answer-too-large', `the answer is larger than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   const whole = Buffer.concat(chunks);
   return new Uint8Array(whole.buffer, whole.byteOffset, whole.length);
+}
+
+function plain(response: IncomingMessage): AsyncIterable<Uint8Array> {
+  const coding = response.headers['content-encoding'] ?? 'identity';
+  if (coding === 'identity') return response;
+  if (coding !== 'gzip') throw new HttpError('http-malformed', `the answer is under ${coding}, which nobody asked for`);
+  return pipeline(response, createGunzip(), () => undefined);
 }
 
 function flat(response: IncomingMessage): Record<string, string> {

@@ -50,8 +50,8 @@ const PROBLEMS: Readonly<Record<RefusalCode, ProblemText>> = {
   ),
   'content-encoding-unsupported': row(
     415,
-    '请求正文不能压缩。请直接发送原文。',
-    'The body must not be compressed. Send it as it is.',
+    '不支持请求正文的这种压缩方式。请直接发送原文。',
+    'This compression of the body is not supported. Send it as it is.',
   ),
   'body-too-large': row(
     413,
