@@ -1,7 +1,8 @@
 /** The commands of `probata` with which an operator brings a member back. */
 import type { Command } from 'commander';
+import { INDEX_MAX } from '../../ledger/core/limits.ts';
 import { orDiskRefused } from '../disk-refusal.ts';
-import type { Context } from './context.ts';
+import { type Context, countOf } from './context.ts';
 
 /** Defines `backup`, `restore` and `refill`. */
 export function recoveryCommands(root: Command, { err }: Context): void {
@@ -41,9 +42,15 @@ export function recoveryCommands(root: Command, { err }: Context): void {
     )
     .argument('<dir>', 'the platform’s folder, data/platform')
     .requiredOption('--from <url-or-dir>', 'the mirror: http://127.0.0.1:8605/mirror, or the folder of one')
-    .action(async (dir: string, { from }: { from: string }) => {
+    .option(
+      '--withdrawn <entry>',
+      'a change of policy on the ledger that was withdrawn, as the refusal names it; may be repeated',
+      (text: string, others: readonly number[]) => [...others, countOf(0, INDEX_MAX)(text)],
+      [],
+    )
+    .action(async (dir: string, { from, withdrawn }: { from: string; withdrawn: number[] }) => {
       const { refill } = await import('../recovery/refill.ts');
-      const work = refill(dir, from, err);
+      const work = refill(dir, from, err, withdrawn);
       const { size, root, added, lost, mended } = await orDiskRefused('the refill did not end', work);
       err(`size ${size}, root ${root}, ${added} entries added, ${mended} rows mended`);
       if (lost > 0)

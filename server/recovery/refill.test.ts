@@ -162,11 +162,12 @@ describe('refill', function () {
     const own: Entry = { ...other, statement };
     const id = '01936d2c-0000-7000-8000-000000000000';
     const deposit: Entry = { kind: 'deposit', v: 1, id, received, commitment: '0'.repeat(64) };
+    let withdrawn: number[] = [];
     const answerTo = async (...entries: Entry[]): Promise<unknown> => {
       const [known] = trust.past;
       const size = (known?.upTo ?? 0) + entries.length;
       const head = { note: '', checkpoint: { origin: '', size, root: new Uint8Array(32), extensions: [] } };
-      return refuseLaterPolicy(dir, trust, { head, entries: async () => entries.map(formatEntry) }).catch(
+      return refuseLaterPolicy(dir, trust, { head, entries: async () => entries.map(formatEntry) }, withdrawn).catch(
         (error) => error.code,
       );
     };
@@ -175,6 +176,9 @@ describe('refill', function () {
     expect(await answerTo(deposit, other)).to.equal('refill-refused');
     rmSync(join(dir, 'next'), { recursive: true });
     expect(await answerTo(deposit, own)).to.equal('refill-refused');
+    withdrawn = [(trust.past.at(-1)?.upTo ?? 0) + 1];
+    expect(await answerTo(deposit, own, deposit)).to.equal(undefined);
+    expect(await answerTo(deposit, own, other)).to.equal('refill-refused');
   });
 
   it('believes no courts that show an old checkpoint and say, asked with the copy, that they have cosigned more', async () => {

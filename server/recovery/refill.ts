@@ -55,10 +55,16 @@ export interface Refilled {
  * @param dir the platform's folder: configuration and trust bundle; its keys are not read
  * @param from the mirror's prefix (`http://host:port/mirror`), or the folder of one
  * @param tell what the operator reads meanwhile
+ * @param withdrawn entries of changes of policy that the operator says were withdrawn (later-policy.ts)
  * @throws StartError `refill-refused` (nothing was changed), `data-corrupt`, `data-locked`, `config-*`; LogError or StoreError when the store
  *   that is there cannot be used, or not be written
  */
-export async function refill(dir: string, from: string, tell: (line: string) => void): Promise<Refilled> {
+export async function refill(
+  dir: string,
+  from: string,
+  tell: (line: string) => void,
+  withdrawn: readonly number[] = [],
+): Promise<Refilled> {
   // A change that is on the ledger and proven, and was cut short while its files were moved: as at the next start.
   if (isProven(dir)) install(dir, readTrust(dir).epoch);
   const config = readConfig(dir, 'platform');
@@ -74,7 +80,7 @@ export async function refill(dir: string, from: string, tell: (line: string) => 
   try {
     const mirrors = config.members.filter(({ kind }) => kind === 'arbitration').map(({ member }) => member);
     const copy = await openCopy(source.fetch, stores.tiles, trust);
-    await refuseLaterPolicy(dir, trust, copy);
+    await refuseLaterPolicy(dir, trust, copy, withdrawn);
     const member = cosignedBy(copy, mirrors, trust);
     const notes = await askCosigners(cosignersOf(config, trust, client.http, stores.ledger), copy, member, trust, tell);
     return await copyIn(dir, stores, trust, copy, notes).catch(explainRot);
