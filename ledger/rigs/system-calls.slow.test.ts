@@ -7,9 +7,8 @@ import { Ground, NOTHING, SHAPES, type Shape } from './shapes.ts';
 import { requireStrace } from './strace.ts';
 import { type Strike, strikeAll, strikesOn } from './strikes.ts';
 
-/** The share of them that this run makes, spread evenly. */
-function spread(strikes: readonly Strike[]): Strike[] {
-  const count = rounds(strikes.length);
+/** So many of them, spread evenly. */
+function spread(strikes: readonly Strike[], count: number): Strike[] {
   return Array.from({ length: count }, (_, i) => strikes[Math.floor((i * strikes.length) / count)] as Strike);
 }
 
@@ -29,16 +28,15 @@ defineRig({
       requireStrace();
       const strikes: Strike[] = [];
       for (const shape of SHAPES) strikes.push(...(await strikesOn(ground, shape)));
-      return strikeAll(ground, spread(strikes));
+      // A strike is a second: a short run makes a share of a share.
+      return strikeAll(ground, spread(strikes, rounds(rounds(strikes.length))));
     }),
   without: 'fail-stop: a failed write is reported, and the next one tried',
   control: () =>
     Ground.use(async (ground) => {
       requireStrace();
-      const strikes = await strikesOn(ground, GOES_ON);
-      return strikeAll(
-        ground,
-        spread(strikes.filter(({ point: { call, fault } }) => call === 'write' && fault !== 'KILL')),
-      );
+      const all = await strikesOn(ground, GOES_ON);
+      const strikes = all.filter(({ point: { call, fault } }) => call === 'write' && fault !== 'KILL');
+      return strikeAll(ground, spread(strikes, rounds(strikes.length)));
     }),
 });
