@@ -57,22 +57,21 @@ describe('refill', function () {
     const present = ['tile/entries/000', 'tile/entries/001.p/44', 'tile/0/000', 'tile/0/001.p/44', 'tile/1/000.p/1'];
     const narrower = ['tile/entries/001.p/43', 'tile/0/001.p/43'];
     expect(rows).to.include.members([...present, ...narrower].map((name) => PLATFORM_TILES + name));
-    for (const [i, name] of [...present, ...narrower].entries()) {
-      const key = PLATFORM_TILES + name;
-      const other = utf8Encode('another');
-      const defects: [what: string, plant: () => Promise<void>][] = [
-        ['rotten', () => rot(dir, key, 5 + i * 7919)],
-        ['another', () => below(dir, (db) => db.put(key, concat(sha256(concat(utf8Encode(key), other)), other)))],
-        ['gone', () => below(dir, (db) => db.del(key))],
-      ];
+    const other = utf8Encode('another');
+    const defects: Record<string, (key: string, i: number) => Promise<void>> = {
+      rotten: (key, i) => rot(dir, key, 5 + i * 7919),
+      another: (key) => below(dir, (db) => db.put(key, concat(sha256(concat(utf8Encode(key), other)), other))),
+      gone: (key) => below(dir, (db) => db.del(key)),
+    };
+    for (const [what, plant] of Object.entries(defects)) {
       // A narrower form that rots is taken away: there is nothing more to mend.
-      for (const [what, plant] of narrower.includes(name) ? defects.slice(0, 1) : defects) {
-        await plant();
-        expect((await fsck()).said, `${name} ${what}`).to.include(name);
-        expect(await fromMirror(), `${name} ${what}`).to.deep.equal({ ...whole, mended: 1 });
-        const { code, said } = await fsck();
-        expect(code, said).to.equal(0);
-      }
+      const damaged = what === 'rotten' ? [...present, ...narrower] : present;
+      for (const [i, name] of damaged.entries()) await plant(PLATFORM_TILES + name, i);
+      const { said } = await fsck();
+      for (const name of damaged) expect(said, what).to.include(name);
+      expect(await fromMirror(), what).to.deep.equal({ ...whole, mended: damaged.length });
+      const after = await fsck();
+      expect(after.code, after.said).to.equal(0);
     }
     const all = await tileRows();
     for (const [i, key] of all.entries()) await rot(dir, key, i * 7919);
