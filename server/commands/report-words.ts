@@ -7,6 +7,7 @@ import { openCosigned } from '../../ledger/core/cosigned.ts';
 import { epochAt, revokedIn } from '../../ledger/core/epoch.ts';
 import { type LedgerCode, LedgerError } from '../../ledger/core/errors.ts';
 import type { ProvenFork, SignedCheckpoint } from '../../ledger/core/fork-report.ts';
+import { EMPTY_ROOT } from '../../ledger/core/hash.ts';
 import type { VerifierKey } from '../../ledger/core/note.ts';
 import type { ProvenOmission } from '../../ledger/core/omission-report.ts';
 import type { Text } from '../../verifier/core/messages.ts';
@@ -18,6 +19,7 @@ type Cosigners = readonly TrustMember[];
 
 /** What a proven fork says. @param trust names the cosigners; without one they are not looked at */
 export function forkText({ newer, older }: ProvenFork, trust: Trust | undefined): Text {
+  if (older.checkpoint.size === 0) return falseEmptyText(older, trust);
   const [n, o] = [newer.checkpoint, older.checkpoint];
   const same = n.size === o.size;
   const [byNewer, byOlder] = [cosignersOf(newer, trust), cosignersOf(older, trust)];
@@ -41,6 +43,21 @@ export function forkText({ newer, older }: ProvenFork, trust: Trust | undefined)
       names('The former is cosigned by', byNewer, 'en') +
       names('the latter is cosigned by', byOlder, 'en') +
       names('both were cosigned, which is misbehaviour too, by', both, 'en'),
+  };
+}
+
+/** A ledger of size 0 has one root hash: another one is a lie by itself, whatever stands beside it. */
+function falseEmptyText(signed: SignedCheckpoint, trust: Trust | undefined): Text {
+  const { origin, root } = signed.checkpoint;
+  const [said, right] = [base64Encode(root), base64Encode(EMPTY_ROOT)];
+  const by = cosignersOf(signed, trust);
+  return {
+    zh:
+      `本报告证明失信行为：账本 ${quoted(origin)} 的密钥签署了一个不可能成立的检查点：长度为 0，根哈希却是 ${said}，而空账本的根哈希是 ${right}。` +
+      `签名已验证，只有持有该账本密钥者才能作出。${names('联署该检查点', by, 'zh')}`,
+    en:
+      `This report proves misbehaviour: the key of the ledger ${quoted(origin)} signed a checkpoint that cannot be right: of size 0 with the root hash ${said}, where an empty ledger has ${right}. ` +
+      `The signature was verified; only a holder of the ledger's key can have made it. ${names('It is cosigned by', by, 'en')}`,
   };
 }
 

@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { utf8Decode } from '../../ledger/core/bytes.ts';
+import { base64Encode, utf8Decode } from '../../ledger/core/bytes.ts';
 import { type DepositEntry, formatEntry } from '../../ledger/core/entry.ts';
 import { formatForkReport } from '../../ledger/core/fork-report.ts';
+import { EMPTY_ROOT } from '../../ledger/core/hash.ts';
 import { formatVkey, type VerifierKey } from '../../ledger/core/note.ts';
 import { formatOmissionReport, parseOmissionReport } from '../../ledger/core/omission-report.ts';
 import type { Signer } from '../../ledger/core/signature.ts';
@@ -306,6 +307,18 @@ describe('probata check-receipts and check-report', () => {
         .contain('(court-1)')
         .not.contain('(court-2)');
     });
+  });
+
+  it('of a checkpoint of size 0 that no empty ledger has says that, and of no second one', async () => {
+    const { note } = await log.head(0, [], log.root(0, 2));
+    const path = join(data, 'false-empty.json');
+    writeFileSync(path, formatForkReport({ newer: note, older: note, root: EMPTY_ROOT, proof: [] }));
+    const { code, stdout } = await probata('check-report', path, '--trust', trust());
+    expect(code).equal(0);
+    expect(stdout)
+      .contain(`长度为 0，根哈希却是 ${base64Encode(log.root(0, 2))}`)
+      .contain(`an empty ledger has ${base64Encode(EMPTY_ROOT)}`)
+      .not.contain('two checkpoints');
   });
 
   it('of a file that is no report says 1, and which keys are missing says 64', async () => {
