@@ -25,10 +25,13 @@ function isFull(cause: unknown): boolean {
 /** Writes a refusal as the answer of this request. */
 function answerProblem(ctx: Context, refusal: Refusal): void {
   const { status, headers, body } = problemOf(refusal);
+  const codings = ctx.res.getHeader('Accept-Encoding');
   // What an answer had set before it failed must not stay: a problem is never cached and never a download.
   for (const name of ctx.res.getHeaderNames()) ctx.remove(name);
   ctx.status = status;
   ctx.set({ ...headers, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
+  // But for what the address takes, which a route says before it looks at a body.
+  if (codings !== undefined) ctx.res.setHeader('Accept-Encoding', codings);
   // RFC 9110 section 15.5.6: a 405 lists the methods that the address takes.
   if (refusal.code === 'method-not-allowed') ctx.set('Allow', methodsOf(ctx).join(', '));
   ctx.body = `${JSON.stringify(body)}\n`;

@@ -34,14 +34,14 @@ export function mirrorApp(options: CosignerAppOptions & { mirror: Mirror }): Koa
       await answer(ctx, mirror.addCheckpoint(body));
     });
     router.post('/mirror/add-entries', async (ctx) => {
+      // SPEC tlog-mirror: "mirrors SHOULD send an `Accept-Encoding` header that includes `gzip`".
+      ctx.set('Accept-Encoding', 'gzip');
       const gunzip = gunzipOf(ctx);
       try {
         await answer(ctx, mirror.addEntries(limited(gunzip ?? bodyChunks(ctx), ADD_ENTRIES_BYTES_MAX)));
       } finally {
         gunzip?.destroy();
       }
-      // SPEC tlog-mirror: "mirrors SHOULD send an `Accept-Encoding` header that includes `gzip`".
-      ctx.set('Accept-Encoding', 'gzip');
     });
     router.post('/mirror/sign-subtree', async (ctx) => {
       const body = await readBody(ctx, REQUEST_BYTES_MAX);

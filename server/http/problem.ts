@@ -240,6 +240,8 @@ export function problemOf(refusal: Refusal): ProblemAnswer {
   const { status, zh, en, retryAfter } = PROBLEMS[code];
   const headers: Record<string, string> = {};
   if (retryAfter !== undefined) headers['Retry-After'] = String(retryAfter);
+  // RFC 9110 section 15.5.16: a body refused for its coding hears which ones are taken.
+  if (code === 'content-encoding-unsupported') headers['Accept-Encoding'] = 'identity';
   // RFC 6750 section 3: a refused request says which scheme it wants; the error attribute only when a token was sent.
   if (status === 401)
     headers['WWW-Authenticate'] = code === 'token-missing' ? 'Bearer' : 'Bearer error="invalid_token"';
