@@ -5,10 +5,9 @@
 export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #rest = new Uint8Array(0);
-  #cut: () => void = () => undefined;
-  readonly #isCut = new Promise<undefined>((resolve) => {
-    this.#cut = () => resolve(undefined);
-  });
+  #isCut = false;
+  /** Ends the wait for the next chunk. */
+  #stopWaiting: () => void = () => undefined;
 
   /** The body is read only as far as asked for, and never closed: the HTTP layer still has to send the answer. */
   constructor(body: AsyncIterable<Uint8Array>) {
@@ -31,17 +30,19 @@ export class ByteReader {
   /** The body counts as ended here, also for whoever waits for more of it. */
   cut(): void {
     this.#rest = new Uint8Array(0);
-    this.#cut();
+    this.#isCut = true;
+    this.#stopWaiting();
   }
 
   async #pull(): Promise<boolean> {
-    try {
-      const next = await Promise.race([this.#isCut, this.#chunks.next()]);
-      if (next === undefined || next.done) return false;
-      this.#rest = next.value as Uint8Array<ArrayBuffer>;
-      return true;
-    } catch {
-      return false;
-    }
+    if (this.#isCut) return false;
+    // No race with a promise that lives as long as the reader: that would hold every chunk until then.
+    const next = await new Promise<IteratorResult<Uint8Array> | undefined>((resolve) => {
+      this.#stopWaiting = () => resolve(undefined);
+      this.#chunks.next().then(resolve, this.#stopWaiting);
+    });
+    if (next === undefined || next.done || this.#isCut) return false;
+    this.#rest = next.value as Uint8Array<ArrayBuffer>;
+    return true;
   }
 }

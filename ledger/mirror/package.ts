@@ -50,15 +50,21 @@ export interface MirrorInfo {
   readonly ticket: Uint8Array;
 }
 
+/** What an array costs beside its bytes, roughly: empty entries are not free. */
+const ARRAY_BYTES = 128;
+
 /** The content type of mirror-info. */
 export const MIRROR_INFO_TYPE = 'text/x.tlog.mirror-info';
 
+/** Told of bytes that are about to come in, and to be held. */
+export type OnHeld = (bytes: number) => void;
+
 /** Reads the header. @throws LedgerError upload-malformed; also when the body ends inside it */
-export async function readUploadHeader(reader: ByteReader): Promise<UploadHeader> {
-  const origin = utf8Decode(await readCounted(reader));
+export async function readUploadHeader(reader: ByteReader, onHeld: OnHeld = () => undefined): Promise<UploadHeader> {
+  const origin = utf8Decode(await readCounted(reader, onHeld));
   const start = readUint64(await required(reader, 8), 0);
   const end = readUint64(await required(reader, 8), 0);
-  const ticket = await readCounted(reader);
+  const ticket = await readCounted(reader, onHeld);
   if (origin === undefined) throw new LedgerError('upload-malformed', 'the origin is not UTF-8');
   // SPEC tlog-mirror: "`upload_start` MUST be less or equal to `upload_end`."
   if (start > end || end > BigInt(INDEX_MAX)) {
@@ -89,22 +95,23 @@ export function* packageRanges(start: number, end: number): Generator<PackageRan
 
 /**
  * Reads the package of a range: at most 256 entries of 65,535 bytes and 63 hashes are held in memory.
- * @param onHeld told of the bytes of each entry as it comes in
  * @returns undefined when the body ends inside it
  * @throws LedgerError package-malformed for more than 63 hashes
  */
 export async function readPackage(
   reader: ByteReader,
   range: PackageRange,
-  onHeld: (bytes: number) => void = () => undefined,
+  onHeld: OnHeld = () => undefined,
 ): Promise<EntryPackage | undefined> {
   const entries: Uint8Array[] = [];
   for (let index = range.start; index < range.end; index++) {
-    const length = await reader.take(2);
-    const entry = length && (await reader.take(readUint16(length, 0)));
+    const prefix = await reader.take(2);
+    if (prefix === undefined) return undefined;
+    const length = readUint16(prefix, 0);
+    onHeld(ARRAY_BYTES + length);
+    const entry = await reader.take(length);
     if (entry === undefined) return undefined;
     entries.push(entry);
-    onHeld(entry.length);
   }
   const count = (await reader.take(1))?.[0];
   if (count === undefined) return undefined;
@@ -139,8 +146,10 @@ export function parseMirrorInfo(body: Uint8Array): MirrorInfo {
   return { size, nextEntry, ticket };
 }
 
-async function readCounted(reader: ByteReader): Promise<Uint8Array> {
-  return required(reader, readUint16(await required(reader, 2), 0));
+async function readCounted(reader: ByteReader, onHeld: OnHeld): Promise<Uint8Array> {
+  const length = readUint16(await required(reader, 2), 0);
+  onHeld(ARRAY_BYTES + length);
+  return required(reader, length);
 }
 
 async function required(reader: ByteReader, length: number): Promise<Uint8Array> {

@@ -3,7 +3,7 @@
 // read, and cache headers are the HTTP layer's.
 
 import type { Tile } from '../core/tile.ts';
-import { answering, orRefuseRead, type ProtocolAnswer, refuse } from '../witness/answer.ts';
+import { answering, orRefuseRead, type ProtocolAnswer, refuse, textAnswer } from '../witness/answer.ts';
 import { addCheckpoint } from '../witness/check.ts';
 import { originHash } from '../witness/request.ts';
 import { checkCosignerConfig, checkpointAnswer } from '../witness/service.ts';
@@ -11,7 +11,7 @@ import { signSubtree } from '../witness/subtree.ts';
 import { ByteReader } from './byte-reader.ts';
 import { packageRanges, readPackage, readUploadHeader } from './package.ts';
 import { MirroredLog, type MirrorOptions } from './state.ts';
-import { Unfinished } from './unfinished.ts';
+import { type Holding, Unfinished } from './unfinished.ts';
 
 /**
  * A mirror. Every method may be called concurrently. Refusals are answers; a rejection means that a store failed or an invariant is
@@ -21,10 +21,11 @@ export class Mirror {
   readonly #options: MirrorOptions;
   /** By origin. */
   readonly #logs = new Map<string, MirroredLog>();
-  readonly #unfinished = new Unfinished();
+  readonly #unfinished: Unfinished;
 
   private constructor(options: MirrorOptions) {
     this.#options = options;
+    this.#unfinished = new Unfinished(options.clock);
   }
 
   /** Opens every log, checks its copy against its mirror checkpoint, and signs what a crash left unsigned. */
@@ -50,38 +51,41 @@ export class Mirror {
   /**
    * `POST <submission prefix>/add-entries`.
    * @param body any chunks, already without content encoding; read only as far as needed. One that fails counts as one that ended.
-   * @returns 200 with cosignature lines, 202 or 409 with mirror-info, or 400, 404, 422; 503 when its first package was given up (unfinished.ts)
+   * @returns 200 with cosignature lines, 202 or 409 with mirror-info, or 400, 404, 422; 503 when it was given up before its first package was kept (unfinished.ts)
    */
-  addEntries(body: AsyncIterable<Uint8Array>): Promise<ProtocolAnswer> {
-    return answering(async () => {
-      const reader = new ByteReader(body);
-      const header = await orRefuseRead(400, readUploadHeader(reader));
-      // SPEC tlog-mirror: "If `log_origin` is not a known log, the mirror MUST respond with a 404".
-      const log = this.#logs.get(header.origin) ?? refuse(404, 'unknown origin');
-      const target = log.target(header);
-      let kept = 0;
-      for (const range of packageRanges(header.start, header.end)) {
-        const holding = this.#unfinished.begin(reader);
-        try {
-          const onHeld = (bytes: number) => this.#unfinished.add(holding, bytes);
-          const entryPackage = await orRefuseRead(400, readPackage(reader, range, onHeld));
-          if (entryPackage === undefined) {
-            // SPEC tlog-mirror: "If at least one entry package was authenticated and saved, but the mirror has not yet received all packages …
-            // 202"; "no entry package was authenticated and saved before the body ended … 400".
-            if (kept > 0) return log.info(202, header.end);
-            if (holding.givenUp) refuse(503, 'too many uploads are unfinished: send it again');
-            refuse(400, 'package-malformed: the body ends inside the first package');
-          }
-          holding.whole = true;
-          await log.keep(range, entryPackage, target);
-        } finally {
-          this.#unfinished.end(holding);
-        }
-        // A crash here: the package is durable, the client finds the next entry in a 409.
-        kept++;
+  async addEntries(body: AsyncIterable<Uint8Array>): Promise<ProtocolAnswer> {
+    const holding = this.#unfinished.begin(new ByteReader(body));
+    try {
+      const answer = await answering(() => this.#takeIn(holding));
+      // To its reader the body ended. Nothing was kept, or the answer were 202.
+      const isCut = holding.givenUp && answer.status === 400;
+      return isCut ? textAnswer(503, 'too many uploads are unfinished: send it again\n') : answer;
+    } finally {
+      this.#unfinished.release(holding);
+    }
+  }
+
+  async #takeIn(holding: Holding): Promise<ProtocolAnswer> {
+    const { reader } = holding;
+    const onHeld = (bytes: number) => this.#unfinished.add(holding, bytes);
+    const { origin, start, end } = await orRefuseRead(400, readUploadHeader(reader, onHeld));
+    this.#unfinished.release(holding);
+    // SPEC tlog-mirror: "If `log_origin` is not a known log, the mirror MUST respond with a 404".
+    const log = this.#logs.get(origin) ?? refuse(404, 'unknown origin');
+    const target = log.target({ start, end });
+    let kept = 0;
+    for (const range of packageRanges(start, end)) {
+      holding.waiting = await orRefuseRead(400, readPackage(reader, range, onHeld));
+      if (!(await log.keep(range, () => this.#unfinished.take(holding), target))) {
+        // SPEC tlog-mirror: "If at least one entry package was authenticated and saved, but the mirror has not yet received all packages …
+        // 202"; "no entry package was authenticated and saved before the body ended … 400".
+        if (kept > 0) return log.info(202, end);
+        refuse(400, 'package-malformed: the body ends inside the first package');
       }
-      return log.commit(target);
-    });
+      // A crash here: the package is durable, the client finds the next entry in a 409.
+      kept++;
+    }
+    return log.commit(target);
   }
 
   /** `POST <submission prefix>/sign-subtree`, for checkpoints with the mirror's own ML-DSA-44 cosignature. */

@@ -137,8 +137,7 @@ export class MirroredLog implements FollowedLog {
   }
 
   /** The checkpoint that an upload is about, or a refusal; in the order of the text. Looks at the present state, which may move on. */
-  target(header: UploadHeader): Accepted {
-    const { start, end } = header;
+  target({ start, end }: Pick<UploadHeader, 'start' | 'end'>): Accepted {
     // SPEC tlog-mirror: "If the mirror has never received a pending checkpoint signed by the log … 422".
     if (this.#recent.length === 0) refuse(422, 'no pending checkpoint');
     const target = this.#known(end);
@@ -153,9 +152,16 @@ export class MirroredLog implements FollowedLog {
     return target;
   }
 
-  /** Authenticates one package against the upload's checkpoint and keeps its entries, or refuses. */
-  keep(range: PackageRange, { entries, proof }: EntryPackage, target: Accepted): Promise<void> {
+  /**
+   * Authenticates one package against the upload's checkpoint and keeps its entries, or refuses.
+   * @param take gives the package when its turn has come, or undefined when there is none any more
+   * @returns whether there was one
+   */
+  keep(range: PackageRange, take: () => EntryPackage | undefined, target: Accepted): Promise<boolean> {
     return this.#copying.run(async () => {
+      const taken = take();
+      if (taken === undefined) return false;
+      const { entries, proof } = taken;
       const { bundleStart, start, end } = range;
       const before = await this.#replica.held(bundleStart, start);
       // SPEC tlog-mirror: "it reconstructs the subtree hash based on the received entries and entries already in the log. It then verifies
@@ -165,6 +171,7 @@ export class MirroredLog implements FollowedLog {
       orRefuse(422, () => checkSubtreeConsistency(proof, bundleStart, end, size, treeRoot(hashes), root));
       await this.#replica.save(range, entries, hashes);
       this.#options.onEvent({ kind: 'entries', origin: this.origin, nextEntry: this.#replica.nextEntry });
+      return true;
     });
   }
 
