@@ -89,20 +89,24 @@ describe('a log after a change of policy', () => {
     const { disk, past } = await ended(world);
     const signer = otherKey();
     const policy = parsePolicy(world.policy.text.replace(/^log .*$/m, `log ${formatVkey(signer.key)}`));
-    const shown = async (by: Signer): Promise<string> => {
-      const text = formatCheckpoint({ origin: ORIGIN, size: 4, root: sha256(new Uint8Array()), extensions: [] });
+    const shown = async (by: Signer, size: number): Promise<string> => {
+      const text = formatCheckpoint({ origin: ORIGIN, size, root: sha256(new Uint8Array()), extensions: [] });
       return formatNote({ text, signatures: [await signNote(text, by)] });
     };
-    const lifeBeside = async (by: Signer) => {
+    const lifeBeside = async (by: Signer, size: number) => {
       const [first, ...others] = world.cosigners();
-      const fed = { ...(first ?? expect.fail()), latest: () => shown(by) };
+      const fed = { ...(first ?? expect.fail()), latest: () => shown(by, size) };
       return start(world, memoryStores(disk), { signer, policy, past: [past], cosigners: [...others, fed] });
     };
-    const session = await lifeBeside(world.signer);
+    const session = await lifeBeside(world.signer, 4);
     await until(() => session.events.some(({ kind }) => kind === 'question-settled'));
     await session.log.close();
     // The control: what the key of this epoch has signed is ours, and we have forgotten it.
-    expect(await (await lifeBeside(signer)).fatal).to.have.property('code', 'behind-cosigners');
+    expect(await (await lifeBeside(signer, 4)).fatal).to.have.property('code', 'behind-cosigners');
+    // Another tree of a size from before it: whoever signed that has forked the ledger, with whichever key.
+    for (const by of [signer, world.signer]) {
+      expect(await (await lifeBeside(by, 2)).fatal).to.have.property('code', 'fork');
+    }
   });
 
   it('refuses stores from before the change', async () => {

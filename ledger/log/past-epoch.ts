@@ -32,11 +32,11 @@ export function everyKey({ logKey, past }: LogKeys): VerifierKey[] {
 }
 
 /**
- * A checkpoint of this log, signed with a key that it had at that size. A key that was replaced signs nothing larger: whoever does that
- * with it is not the log, and may not stop it.
+ * A checkpoint of this log, signed with a key that it had at that size or later. A key that was replaced signs nothing larger: whoever does
+ * that with it is not the log, and may not stop it. A later key that signs a smaller tree is the log's, and a fork if the tree is another.
  * @throws LedgerError as {@link openCheckpoint}
  */
 export function openOwn(note: Note, { logKey, past }: LogKeys): Checkpoint {
-  const present = { logKeys: [logKey], upTo: Number.POSITIVE_INFINITY };
-  return openCheckpoint(note, epochAt([...past, present], parseCheckpoint(note.text).size).logKeys);
+  const { size } = parseCheckpoint(note.text);
+  return openCheckpoint(note, everyKey({ logKey, past: past.filter(({ upTo }) => size <= upTo) }));
 }
