@@ -33,10 +33,20 @@ async function openUnsafeStore(dir: string, without: Without): Promise<RigStore>
   await mkdir(dir, { recursive: true });
   const db = new Level<string, Uint8Array>(join(dir, 'level'), { keyEncoding: 'utf8', valueEncoding: 'view' });
   await db.open();
-  return { ...keyedStores(unsafeKeyValue(db, without)), close: () => db.close() };
+  const { keyValue, written } = unsafeKeyValue(db, without);
+  const close = async (): Promise<void> => {
+    // Who ends in order loses nothing; and a write to a closed database would end the process that the rig runs in.
+    await written();
+    await db.close();
+  };
+  return { ...keyedStores(keyValue), close };
 }
 
-function unsafeKeyValue(db: Level<string, Uint8Array>, without: Without): KeyValue {
+/** @returns `written`: until nothing waits in memory any more */
+function unsafeKeyValue(
+  db: Level<string, Uint8Array>,
+  without: Without,
+): { keyValue: KeyValue; written: () => Promise<unknown> } {
   const waiting = new Map<string, Uint8Array | undefined>();
   const get: Get = async (key) => (waiting.has(key) ? waiting.get(key) : await db.get(key));
   let last: Promise<unknown> = Promise.resolve();
@@ -59,7 +69,7 @@ function unsafeKeyValue(db: Level<string, Uint8Array>, without: Without): KeyVal
     behind = behind.then(() => later).then(() => write(writes));
   }
 
-  return {
+  const keyValue: KeyValue = {
     get,
     update(plan) {
       const result = last.then(async () => {
@@ -74,4 +84,5 @@ function unsafeKeyValue(db: Level<string, Uint8Array>, without: Without): KeyVal
     },
     scan: (range) => db.iterator(range),
   };
+  return { keyValue, written: () => behind };
 }
