@@ -9,7 +9,7 @@
  * Tokens are never logged and never leave this file except to their owner.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { type BigIntStats, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { type BigIntStats, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { NAME_CHARACTERS_MAX } from '../certs/core/record.ts';
@@ -197,13 +197,7 @@ function existingRows(path: string): readonly TokenRow[] {
 
 /** The file is whole at every moment, also after a power cut. */
 function replaceFile(path: string, content: string): void {
-  const file = openSync(`${path}.new`, 'w', 0o600);
-  try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  writeFileSync(`${path}.new`, content, { mode: 0o600, flush: true });
   renameSync(`${path}.new`, path);
 }
 

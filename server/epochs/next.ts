@@ -9,19 +9,7 @@
  * `install` moves it into place, trust.json last. Each step can be cut short and run again: every file is in place, old or new, at any time.
  * What was in use stays under `epochs/<number>/`. Not here: making the change (change.ts).
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TrustBundle } from '../../verifier/core/trust.ts';
 import { CONFIG_FILE, TRUST_FILE } from '../config.ts';
@@ -100,13 +88,7 @@ function keep(dir: string, file: string, ended: number): void {
 /** Writes a file so that after a crash it is there as a whole or not at all. */
 export function writeDurably(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  const file = openSync(`${path}.new`, 'w', 0o644);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  writeFileSync(`${path}.new`, text, { mode: 0o644, flush: true });
   renameSync(`${path}.new`, path);
   syncFolder(dirname(path));
 }
