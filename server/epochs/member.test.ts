@@ -77,10 +77,12 @@ describe('server/epochs member', () => {
     expect(steps).greaterThan(20);
   });
 
-  it('settling cut short at any step is done again, and starts in between', async () => {
+  it('settling cut short at any step is done again, by no bundle but one of the new keys, and starts in between', async () => {
     await rotate(court, { timestamps: true }, Date.now());
     const rotated = join(data, 'rotated');
     cpSync(court, rotated, { recursive: true });
+    const older = join(data, 'older.json');
+    cpSync(join(data, 'trust.json'), older);
     const trust = bundle();
     const young = (await starts()).slice(2);
     for (let steps = 0, isCut = true; isCut; steps++) {
@@ -88,7 +90,10 @@ describe('server/epochs member', () => {
       cpSync(rotated, court, { recursive: true });
       isCut = await cutAt(steps, () => settle(court, trust));
       expect(await starts(), `${steps}`).include.members(young);
-      if (existsSync(join(court, 'next'))) await settle(court, trust);
+      if (existsSync(join(court, 'next'))) {
+        expect(await codeOf(settle(court, older)), `${steps}, by a bundle of the old keys`).equal('input-malformed');
+        await settle(court, trust);
+      }
       expect(await starts(), `${steps}`).deep.equal(young);
     }
   });
