@@ -7,6 +7,7 @@ import { expect } from 'chai';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { encryptKeys } from '../commands/key.ts';
 import { CONFIG_FILE, type CourtConfig, readConfig } from '../config.ts';
+import { rewriteKeys } from '../keys/rewrite.ts';
 import type { Env } from '../keys/secrets.ts';
 import { Keyring } from '../keys.ts';
 import { cosignerSigners } from '../roles/cosigner-setup.ts';
@@ -142,6 +143,32 @@ describe('server/epochs member', () => {
     install(court, 1);
     expect(await starts({ PROBATA_PASSPHRASE: 'a' })).deep.equal(young);
   });
+
+  it('has no rewrite beside it while it settles', async () => {
+    await rotate(court, { timestamps: true }, Date.now());
+    const { renameSync } = fs;
+    const rewritten: unknown[] = [];
+    const calls = {
+      renameSync: (from: string, to: string) => {
+        if (from.startsWith(join(court, 'next/keys'))) {
+          rewritten.push(refusalOf(() => rewriteKeys(court, undefined, undefined)));
+        }
+        renameSync(from, to);
+      },
+    };
+    await having(calls as Partial<typeof fs>, () => settle(court, bundle()));
+    expect(rewritten).deep.equal(Array(4).fill('keys-busy'));
+    expect(refusalOf(() => rewriteKeys(court, undefined, undefined))).equal(undefined);
+  });
+
+  function refusalOf(run: () => void): unknown {
+    try {
+      run();
+    } catch (error) {
+      return (error as { code?: string }).code;
+    }
+    return undefined;
+  }
 
   /** Runs with these calls of the file system in place of its own. */
   async function having(calls: Partial<typeof fs>, work: () => Promise<unknown>): Promise<void> {

@@ -19,7 +19,7 @@ import {
   readConfig,
   readRole,
 } from '../config.ts';
-import { syncFolder } from '../keys/rewrite.ts';
+import { installKeys, syncFolder } from '../keys/rewrite.ts';
 import { type Env, PASSPHRASE } from '../keys/secrets.ts';
 import { Keyring, newSeal, openPassphrase } from '../keys.ts';
 import { cosignerSigners } from '../roles/cosigner-setup.ts';
@@ -117,11 +117,13 @@ export async function settle(dir: string, trust: string, env: Env = {}): Promise
     if (!named.has(vkey)) throw new StartError('input-malformed', `${trust} does not name the new keys yet`);
   }
   // Cut short, it is done again: what is still in `next` signs beside what is already in place, and both are known by `vkeys`.
-  for (const file of [KEY_FILES.tsa, KEY_FILES.tsaChain, KEY_FILES.ed25519, KEY_FILES.mlDsa44]) {
-    if (existsSync(join(nextDir(dir), file))) renameSync(join(nextDir(dir), file), join(dir, file));
-  }
-  // Before `next` goes: without it nobody would finish the moves.
-  syncFolder(join(dir, 'keys'));
+  installKeys(dir, () => {
+    for (const file of [KEY_FILES.tsa, KEY_FILES.tsaChain, KEY_FILES.ed25519, KEY_FILES.mlDsa44]) {
+      if (existsSync(join(nextDir(dir), file))) renameSync(join(nextDir(dir), file), join(dir, file));
+    }
+    // Before `next` goes: without it nobody would finish the moves.
+    syncFolder(join(dir, 'keys'));
+  });
   noteKeys(
     dir,
     config,

@@ -13,7 +13,7 @@ import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync,
 import { dirname, join } from 'node:path';
 import type { TrustBundle } from '../../verifier/core/trust.ts';
 import { CONFIG_FILE, TRUST_FILE } from '../config.ts';
-import { finishRewrite, syncFolder } from '../keys/rewrite.ts';
+import { installKeys, syncFolder } from '../keys/rewrite.ts';
 
 export const NEXT_FOLDER = 'next';
 const STATEMENT_FILE = 'statement.json';
@@ -58,14 +58,14 @@ export function writeProven(dir: string, bundle: TrustBundle): void {
  * @param ended number of the epoch that has ended
  */
 export function install(dir: string, ended: number): void {
-  // A rewrite that is still to be finished would put the old keys over the new ones.
-  finishRewrite(dir);
   const next = nextDir(dir);
   rmSync(join(next, STATEMENT_FILE), { force: true });
   const keys = existsSync(join(next, 'keys')) ? readdirSync(join(next, 'keys')).map((name) => join('keys', name)) : [];
-  for (const file of keys) move(dir, file, ended);
-  // Before the bundle: once that is in place, nobody would move the keys that it names.
-  syncFolder(join(dir, 'keys'));
+  installKeys(dir, () => {
+    for (const file of keys) move(dir, file, ended);
+    // Before the bundle: once that is in place, nobody would move the keys that it names.
+    syncFolder(join(dir, 'keys'));
+  });
   for (const file of [CONFIG_FILE, TRUST_FILE]) move(dir, file, ended);
   syncFolder(dir);
   rmSync(next, { recursive: true });
