@@ -51,6 +51,8 @@ describe('server/auth', () => {
     const expired = createToken(path, PARTY, new Date(NOW_MS).toISOString());
     const impossible = createToken(path, PARTY, '2099-12-01T00:00:00Z');
     writeFileSync(path, readFileSync(path, 'utf8').replace('2099-12', '2099-13'));
+    const rolledOver = createToken(path, PARTY, '2027-02-28T00:00:00Z');
+    writeFileSync(path, readFileSync(path, 'utf8').replace('2027-02-28', '2027-02-30'));
     const valid = createToken(path, PARTY, new Date(NOW_MS + 1).toISOString());
     const { authenticate } = await open();
     const cases: [header: string | undefined, code: string][] = [
@@ -66,6 +68,7 @@ describe('server/auth', () => {
       [`Bearer ${createToken(join(dir, 'other.json'), PARTY, null)}`, 'token-unknown'],
       [`Bearer ${expired}`, 'token-expired'],
       [`Bearer ${impossible}`, 'token-expired'],
+      [`Bearer ${rolledOver}`, 'token-expired'],
       [`Bearer ${valid}`, 'let in'],
     ];
     for (const [header, code] of cases) expect(await codeOf(authenticate(header)), header).to.equal(code);
@@ -108,9 +111,17 @@ describe('server/auth', () => {
   it('does not write a party that it would not read', () => {
     expect(() => createToken(path, { ...PARTY, party: 'a b' }, null)).to.throw(StartError);
     expect(() => createToken(path, PARTY, 'tomorrow')).to.throw(StartError);
-    for (const never of ['2027-13-01T00:00:00Z', '2027-00-10T00:00:00Z', '2027-01-01T25:00:00Z']) {
+    for (const never of [
+      '2027-13-01T00:00:00Z',
+      '2027-00-10T00:00:00Z',
+      '2027-01-01T25:00:00Z',
+      '2027-02-30T00:00:00Z',
+      '2027-02-29T00:00:00.000Z',
+      '2027-04-31T00:00:00Z',
+      '2027-01-01T24:00:00Z',
+    ]) {
       expect(() => createToken(path, PARTY, never), never).to.throw(StartError, 'not a date');
     }
-    createToken(path, PARTY, '2027-12-31T23:59:59Z');
+    for (const last of ['2027-12-31T23:59:59Z', '2028-02-29T23:59:59.999Z']) createToken(path, PARTY, last);
   });
 });

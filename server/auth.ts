@@ -9,10 +9,11 @@
  * Tokens are never logged and never leave this file except to their owner.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { type BigIntStats, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { type BigIntStats, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { NAME_CHARACTERS_MAX } from '../certs/core/record.ts';
+import { isUtcMilliseconds } from '../ledger/core/entry.ts';
 import type { Clock } from '../ledger/log/ports.ts';
 import { Refusal } from './refusal.ts';
 import { StartError } from './start-error.ts';
@@ -111,8 +112,8 @@ async function authenticate(tokens: TokenFile, clock: Clock, authorization: stri
   }
   if (found === undefined) throw new Refusal('token-unknown');
   const { party, name, identified, relation, expires } = found;
-  // Written this way round an impossible date, of month 13, is in the past.
-  if (expires !== null && !(Date.parse(expires) > clock())) throw new Refusal('token-expired');
+  // Written this way round a date that does not exist is in the past.
+  if (expires !== null && !(expiryMs(expires) > clock())) throw new Refusal('token-expired');
   return { party, name, identified, relation };
 }
 
@@ -174,10 +175,16 @@ export function createToken(path: string, party: Party, expires: string | null):
   const file: TokensFile = { v: 1, tokens: [...existingRows(path), row] };
   if (!isTokensFile(file)) throw new StartError('config-malformed', `this party cannot be written to ${path}`);
   // It would let nobody in, and its owner would not know why.
-  if (expires !== null && Number.isNaN(Date.parse(expires)))
+  if (expires !== null && Number.isNaN(expiryMs(expires)))
     throw new StartError('input-malformed', `"${expires}" is not a date that exists`);
   replaceFile(path, `${JSON.stringify(file, undefined, 2)}\n`);
   return token;
+}
+
+/** NaN for a date that does not exist: Date.parse alone rolls 30 February over into March. */
+function expiryMs(expires: string): number {
+  const withMs = expires.includes('.') ? expires : expires.replace('Z', '.000Z');
+  return isUtcMilliseconds(withMs) ? Date.parse(withMs) : Number.NaN;
 }
 
 function existingRows(path: string): readonly TokenRow[] {
@@ -197,13 +204,7 @@ function existingRows(path: string): readonly TokenRow[] {
 
 /** The file is whole at every moment, also after a power cut. */
 function replaceFile(path: string, content: string): void {
-  const file = openSync(`${path}.new`, 'w', 0o600);
-  try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  writeFileSync(`${path}.new`, content, { mode: 0o600, flush: true });
   renameSync(`${path}.new`, path);
 }
 

@@ -11,6 +11,7 @@ export type StartCode =
   | 'key-mismatch'
   | 'key-in-the-clear'
   | 'key-cost-refused'
+  | 'keys-busy'
   | 'passphrase-missing'
   | 'passphrase-wrong'
   | 'secret-missing'

@@ -7,6 +7,7 @@ import { expect } from 'chai';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { encryptKeys } from '../commands/key.ts';
 import { CONFIG_FILE, type CourtConfig, readConfig } from '../config.ts';
+import { rewriteKeys } from '../keys/rewrite.ts';
 import type { Env } from '../keys/secrets.ts';
 import { Keyring } from '../keys.ts';
 import { cosignerSigners } from '../roles/cosigner-setup.ts';
@@ -77,10 +78,12 @@ describe('server/epochs member', () => {
     expect(steps).greaterThan(20);
   });
 
-  it('settling cut short at any step is done again, and starts in between', async () => {
+  it('settling cut short at any step is done again, by no bundle but one of the new keys, and starts in between', async () => {
     await rotate(court, { timestamps: true }, Date.now());
     const rotated = join(data, 'rotated');
     cpSync(court, rotated, { recursive: true });
+    const older = join(data, 'older.json');
+    cpSync(join(data, 'trust.json'), older);
     const trust = bundle();
     const young = (await starts()).slice(2);
     for (let steps = 0, isCut = true; isCut; steps++) {
@@ -88,7 +91,10 @@ describe('server/epochs member', () => {
       cpSync(rotated, court, { recursive: true });
       isCut = await cutAt(steps, () => settle(court, trust));
       expect(await starts(), `${steps}`).include.members(young);
-      if (existsSync(join(court, 'next'))) await settle(court, trust);
+      if (existsSync(join(court, 'next'))) {
+        expect(await codeOf(settle(court, older)), `${steps}, by a bundle of the old keys`).equal('input-malformed');
+        await settle(court, trust);
+      }
       expect(await starts(), `${steps}`).deep.equal(young);
     }
   });
@@ -137,6 +143,32 @@ describe('server/epochs member', () => {
     install(court, 1);
     expect(await starts({ PROBATA_PASSPHRASE: 'a' })).deep.equal(young);
   });
+
+  it('has no rewrite beside it while it settles', async () => {
+    await rotate(court, { timestamps: true }, Date.now());
+    const { renameSync } = fs;
+    const rewritten: unknown[] = [];
+    const calls = {
+      renameSync: (from: string, to: string) => {
+        if (from.startsWith(join(court, 'next/keys'))) {
+          rewritten.push(refusalOf(() => rewriteKeys(court, undefined, undefined)));
+        }
+        renameSync(from, to);
+      },
+    };
+    await having(calls as Partial<typeof fs>, () => settle(court, bundle()));
+    expect(rewritten).deep.equal(Array(4).fill('keys-busy'));
+    expect(refusalOf(() => rewriteKeys(court, undefined, undefined))).equal(undefined);
+  });
+
+  function refusalOf(run: () => void): unknown {
+    try {
+      run();
+    } catch (error) {
+      return (error as { code?: string }).code;
+    }
+    return undefined;
+  }
 
   /** Runs with these calls of the file system in place of its own. */
   async function having(calls: Partial<typeof fs>, work: () => Promise<unknown>): Promise<void> {

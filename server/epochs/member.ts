@@ -19,10 +19,10 @@ import {
   readConfig,
   readRole,
 } from '../config.ts';
-import { syncFolder } from '../keys/rewrite.ts';
+import { installKeys, syncFolder } from '../keys/rewrite.ts';
 import { type Env, PASSPHRASE } from '../keys/secrets.ts';
 import { Keyring, newSeal, openPassphrase } from '../keys.ts';
-import { cosignerSigners, nextSigners } from '../roles/cosigner-setup.ts';
+import { cosignerSigners } from '../roles/cosigner-setup.ts';
 import { PLATFORM, serviceUrl, timestampUrl } from '../roles/layout.ts';
 import { makeKey, makeTsaKeys } from '../roles/make-consortium.ts';
 import { StartError } from '../start-error.ts';
@@ -103,23 +103,27 @@ export function fileOf(config: CosignerConfig, ed25519: string, mlDsa44: string,
  * Puts the new keys in the place of the old ones, which are gone then.
  * @param trust path of the bundle that names them: before that, the old keys are the ones that count
  * @param env where the passphrase of the keys comes from
- * @throws StartError config-* | input-malformed | passphrase-*
+ * @throws StartError config-* | input-* | key-* | passphrase-*
  */
 export async function settle(dir: string, trust: string, env: Env = {}): Promise<void> {
   const config = readCosigner(dir);
   const { policy } = readTrust(trust);
   if (!existsSync(nextDir(dir))) throw new StartError('input-missing', `${nextDir(dir)} holds no new keys`);
-  const signers = nextSigners(dir, await Keyring.open(dir, undefined, env), config.keyName);
+  // All that will be in use (new ones come last), not only what is still in `next`: this may have been cut short behind the last move.
+  const signers = cosignerSigners(dir, await Keyring.open(dir, undefined, env), config);
+  const settled = new Map(signers.map(({ key }) => [key.type, formatVkey(key)]));
   const named = new Set([...policy.witnesses.values()].map(({ key }) => formatVkey(key)));
-  for (const { key } of signers) {
-    if (!named.has(formatVkey(key))) throw new StartError('input-malformed', `${trust} does not name the new keys yet`);
+  for (const vkey of settled.values()) {
+    if (!named.has(vkey)) throw new StartError('input-malformed', `${trust} does not name the new keys yet`);
   }
   // Cut short, it is done again: what is still in `next` signs beside what is already in place, and both are known by `vkeys`.
-  for (const file of [KEY_FILES.tsa, KEY_FILES.tsaChain, KEY_FILES.ed25519, KEY_FILES.mlDsa44]) {
-    if (existsSync(join(nextDir(dir), file))) renameSync(join(nextDir(dir), file), join(dir, file));
-  }
-  // Before `next` goes: without it nobody would finish the moves.
-  syncFolder(join(dir, 'keys'));
+  installKeys(dir, () => {
+    for (const file of [KEY_FILES.tsa, KEY_FILES.tsaChain, KEY_FILES.ed25519, KEY_FILES.mlDsa44]) {
+      if (existsSync(join(nextDir(dir), file))) renameSync(join(nextDir(dir), file), join(dir, file));
+    }
+    // Before `next` goes: without it nobody would finish the moves.
+    syncFolder(join(dir, 'keys'));
+  });
   noteKeys(
     dir,
     config,

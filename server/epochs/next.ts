@@ -9,23 +9,11 @@
  * `install` moves it into place, trust.json last. Each step can be cut short and run again: every file is in place, old or new, at any time.
  * What was in use stays under `epochs/<number>/`. Not here: making the change (change.ts).
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TrustBundle } from '../../verifier/core/trust.ts';
 import { CONFIG_FILE, TRUST_FILE } from '../config.ts';
-import { finishRewrite, syncFolder } from '../keys/rewrite.ts';
+import { installKeys, syncFolder } from '../keys/rewrite.ts';
 
 export const NEXT_FOLDER = 'next';
 const STATEMENT_FILE = 'statement.json';
@@ -70,14 +58,14 @@ export function writeProven(dir: string, bundle: TrustBundle): void {
  * @param ended number of the epoch that has ended
  */
 export function install(dir: string, ended: number): void {
-  // A rewrite that is still to be finished would put the old keys over the new ones.
-  finishRewrite(dir);
   const next = nextDir(dir);
   rmSync(join(next, STATEMENT_FILE), { force: true });
   const keys = existsSync(join(next, 'keys')) ? readdirSync(join(next, 'keys')).map((name) => join('keys', name)) : [];
-  for (const file of keys) move(dir, file, ended);
-  // Before the bundle: once that is in place, nobody would move the keys that it names.
-  syncFolder(join(dir, 'keys'));
+  installKeys(dir, () => {
+    for (const file of keys) move(dir, file, ended);
+    // Before the bundle: once that is in place, nobody would move the keys that it names.
+    syncFolder(join(dir, 'keys'));
+  });
   for (const file of [CONFIG_FILE, TRUST_FILE]) move(dir, file, ended);
   syncFolder(dir);
   rmSync(next, { recursive: true });
@@ -100,13 +88,7 @@ function keep(dir: string, file: string, ended: number): void {
 /** Writes a file so that after a crash it is there as a whole or not at all. */
 export function writeDurably(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  const file = openSync(`${path}.new`, 'w', 0o644);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  writeFileSync(`${path}.new`, text, { mode: 0o644, flush: true });
   renameSync(`${path}.new`, path);
   syncFolder(dirname(path));
 }

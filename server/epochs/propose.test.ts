@@ -1,5 +1,5 @@
 /** Proposing a change, over a folder that the real init has made: what comes of it, and what is refused with nothing proposed. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -7,6 +7,7 @@ import { formatVkey } from '../../ledger/core/note.ts';
 import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/core/trust.ts';
 import { encryptKeys } from '../commands/key.ts';
 import { readConfig } from '../config.ts';
+import { finishRewrite } from '../keys/rewrite.ts';
 import { initConsortium } from '../roles/init.ts';
 import { distrustLog, rotate, settle, trustLog, watchMembers } from './member.ts';
 import { makeMemberFolder } from './new-member.ts';
@@ -138,6 +139,16 @@ describe('server/epochs propose', function () {
     writeFileSync(path, JSON.stringify({ ...bundle, policy: `# ours\n${bundle.policy}` }));
     expect(await codeOf(proposed({ newKey: ['log'] }))).to.equal('input-malformed');
     writeFileSync(path, text);
+  });
+
+  it('makes new keys that no rewrite of withdrawn ones, cut short, is finished over', async () => {
+    const stale = join(dir, 'keys.next/next');
+    mkdirSync(stale, { recursive: true });
+    writeFileSync(join(stale, 'receipt.pem'), 'a key that was withdrawn');
+    await proposed({ newKey: ['receipt'] });
+    const made = readFileSync(join(dir, 'next/keys/receipt.pem'), 'utf8');
+    finishRewrite(dir);
+    expect(readFileSync(join(dir, 'next/keys/receipt.pem'), 'utf8')).to.equal(made);
   });
 
   it('lets a member settle only once the bundle names its new keys', async () => {

@@ -12,6 +12,7 @@ import { type Policy, parsePolicy } from '../../ledger/core/policy.ts';
 import type { RevokedKey } from '../../verifier/core/revocation.ts';
 import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/core/trust.ts';
 import { KEY_FILES, type MemberConfig, type PlatformConfig, readConfig } from '../config.ts';
+import { finishRewrite } from '../keys/rewrite.ts';
 import { newSeal, type Passphrase, type Seal } from '../keys.ts';
 import { makeKey, makePdfKeys, trustDates } from '../roles/make-consortium.ts';
 import { readTrust } from '../roles/platform-setup.ts';
@@ -66,6 +67,8 @@ export async function propose(
   for (const name of proposal.newKey) requireFile(config, name);
   // What an attempt that failed left behind was never proposed.
   rmSync(nextDir(dir), { recursive: true, force: true });
+  // A rewrite of keys that were withdrawn, cut short, would be finished over the new ones.
+  finishRewrite(dir);
   mkdirSync(join(nextDir(dir), 'keys'), { recursive: true });
   const lines: string[] = [];
   const own = await makeKeys(dir, bundle, config, proposal.newKey, nowMs, newSeal(passphrase), lines);

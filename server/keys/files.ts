@@ -3,7 +3,7 @@
  * A key file that anyone but its owner may read is refused: a leaked key cannot be told from an honest one.
  * Not here: what signs with a key (signers.ts), all files of a member at once (rewrite.ts).
  */
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { StartError } from '../start-error.ts';
 import { decryptKey, encryptKey, newParameters, type Passphrase, type ScryptParameters } from './encryption.ts';
 import { pemDecode, pemEncode } from './pem.ts';
@@ -64,13 +64,7 @@ export function holdsKey(pem: string): boolean {
  */
 export function writeKeyFile(path: string, pem: string, seal?: Seal): void {
   const text = seal === undefined ? pem : formatKey(parseKey(pem, undefined, 'the key'), seal);
-  const file = openSync(path, 'wx', 0o600);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  writeFileSync(path, text, { flag: 'wx', mode: 0o600, flush: true });
 }
 
 /**

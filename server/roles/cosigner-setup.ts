@@ -31,7 +31,7 @@ export function cosignerSigners(dir: string, keyring: Keyring, { keyName, vkeys 
 }
 
 /** The keys that a member is going over to (epochs/member.ts): until it has, it signs with both. */
-export function nextSigners(dir: string, keyring: Keyring, keyName: string): Signer[] {
+function nextSigners(dir: string, keyring: Keyring, keyName: string): Signer[] {
   const next = keyring.of(nextDir(dir));
   const kinds = [
     ['ed25519', 0x04],
