@@ -13,7 +13,7 @@
 import { base64Encode, equal } from './bytes.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { parseEntry } from './entry.ts';
-import { cosignedAfter, openJudged, type PolicyEpoch } from './epoch.ts';
+import { cosignedAfter, openJudged, openOwed, type PolicyEpoch } from './epoch.ts';
 import { LedgerError } from './errors.ts';
 import { type Hash, leafHash } from './hash.ts';
 import { canonicalJson, type Json } from './json.ts';
@@ -21,7 +21,7 @@ import { HASH_BYTES, OMISSION_LEAVES_MAX } from './limits.ts';
 import { parseNote, type VerifierKey } from './note.ts';
 import { checkConsistency } from './proof.ts';
 import { appendLeaf, type CompactRange, rangeRoot } from './range.ts';
-import { openReceipt, type Receipt, receiptKeyName } from './receipt.ts';
+import type { Receipt } from './receipt.ts';
 import { bytesOf, hashesOf, indexOf, malformed, proofOf, readFields, readReport, textOf, unproven } from './report.ts';
 
 /** The evidence. Notes are whole and verbatim. */
@@ -90,16 +90,11 @@ export function checkOmissionReport(report: string, { epochs }: OmissionTrust): 
   const omission = parseOmissionReport(report);
   const note = parseNote(omission.checkpoint);
   const checkpoint = openJudged(note, epochs);
-  const receipt = openReceipt(omission.receipt, receiptKeysOf(checkpoint.origin, epochs));
+  const receipt = openOwed(omission.receipt, checkpoint.origin, epochs);
   const cosigned = cosignedAfter(note, epochs, Date.parse(receipt.deadline));
   if (cosigned === undefined) throw unproven('the checkpoint is not cosigned under the policy after the deadline');
   checkRun(omission, checkpoint);
   return { what: verdictOf(omission, checkpoint.size, receipt), receipt, checkpoint, cosigned };
-}
-
-/** The keys that may sign receipts of a log, of all epochs: what was promised with a key is owed when the key has been replaced. */
-export function receiptKeysOf(origin: string, epochs: readonly PolicyEpoch[]): VerifierKey[] {
-  return epochs.flatMap(({ receiptKeys }) => receiptKeys.filter(({ name }) => name === receiptKeyName(origin)));
 }
 
 /** When an entry was received; undefined for an entry of a kind that does not say so, which may stand anywhere. */

@@ -3,7 +3,7 @@
 // Nobody's index is asked: the place is found from the entries themselves, which stand in order of receipt.
 
 import { equal } from '../core/bytes.ts';
-import { cosignedAfter, openJudged } from '../core/epoch.ts';
+import { cosignedAfter, openJudged, openOwed } from '../core/epoch.ts';
 import { type Hash, leafHash } from '../core/hash.ts';
 import { OMISSION_LEAVES_MAX, TILE_WIDTH } from '../core/limits.ts';
 import { parseNote } from '../core/note.ts';
@@ -12,10 +12,8 @@ import {
   formatOmissionReport,
   type OmissionTrust,
   type ProvenOmission,
-  receiptKeysOf,
   receivedOf,
 } from '../core/omission-report.ts';
-import { openReceipt } from '../core/receipt.ts';
 import { type FetchTile, TileReader } from '../core/tile-reader.ts';
 import type { SignedHead } from '../log/ports.ts';
 
@@ -68,7 +66,7 @@ export class ReceiptMonitor {
    */
   async look(text: string, nowMs: number): Promise<ReceiptState> {
     const { epochs } = this.#trust;
-    const receipt = openReceipt(text, receiptKeysOf(this.#head.checkpoint.origin, epochs));
+    const receipt = openOwed(text, this.#head.checkpoint.origin, epochs);
     const promised = leafHash(receipt.entryBytes);
     const run = await this.#run(receipt.entry.received);
     if (run === undefined) return { state: 'buried' };
