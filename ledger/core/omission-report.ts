@@ -97,12 +97,20 @@ export function checkOmissionReport(report: string, { epochs }: OmissionTrust): 
   return { what: verdictOf(omission, checkpoint.size, receipt), receipt, checkpoint, cosigned };
 }
 
-/** When an entry was received; undefined for an entry of a kind that does not say so, which may stand anywhere. */
-export function receivedOf(entry: Uint8Array): string | undefined {
+/** What an entry says of its time, as far as this program can read it. */
+export interface EntryTime {
+  /** Undefined for an entry that does not say so, which may stand anywhere. */
+  readonly received: string | undefined;
+  /** It is of a kind or version that a later program may know. Malformed entries are nobody's, and on no honest ledger. */
+  readonly isNewer: boolean;
+}
+
+/** When an entry was received. */
+export function timeOf(entry: Uint8Array): EntryTime {
   try {
-    return parseEntry(entry).received;
+    return { received: parseEntry(entry).received, isNewer: false };
   } catch (error) {
-    if (error instanceof LedgerError) return undefined;
+    if (error instanceof LedgerError) return { received: undefined, isNewer: error.code === 'entry-newer-format' };
     throw error;
   }
 }
@@ -132,7 +140,7 @@ function verdictOf(
   size: number,
   { entry, entryBytes }: Receipt,
 ): ProvenOmission['what'] {
-  const times = entries.flatMap((shown) => receivedOf(shown.entry) ?? []);
+  const times = entries.flatMap((shown) => timeOf(shown.entry).received ?? []);
   if (times.some((time, i) => time < (times[i - 1] ?? ''))) return 'order';
   const promised = leafHash(entryBytes);
   if (leaves.some((leaf) => equal(leaf, promised))) throw unproven('the entry is on the ledger');

@@ -20,12 +20,16 @@ import { SeenEntries, type SeenEntry } from './seen.ts';
 /**
  * What became of a receipt. `not-due`: not there, and the deadline has not passed. `undecided`: not there, and no checkpoint is cosigned
  * after the deadline yet, so that nothing can be shown; ask again. `buried`: there are more entries around its place than a report can hold,
- * which no honest ledger has. `broken`: shown, by `report`.
+ * which no honest ledger has. `newer-format`: the same, but some of them are of a format that this program does not know, and say their time to
+ * a later one. `broken`: shown, by `report`.
  */
 export type ReceiptState =
   | { readonly state: 'honoured'; readonly index: number }
-  | { readonly state: 'not-due' | 'undecided' | 'buried' }
+  | { readonly state: 'not-due' | 'undecided' | TooLong }
   | { readonly state: 'broken'; readonly what: ProvenOmission['what']; readonly id: string; readonly report: string };
+
+/** Why a run cannot be shown. */
+type TooLong = 'buried' | 'newer-format';
 
 /** Bundles kept beside those of one run of the greatest length: what the halving reads, and sorted receipts share. */
 const BUNDLES_BESIDE = 64;
@@ -65,7 +69,7 @@ export class ReceiptMonitor {
     const receipt = openOwed(text, this.#head.checkpoint.origin, epochs);
     const promised = leafHash(receipt.entryBytes);
     const run = await this.#run(Date.parse(receipt.entry.received));
-    if (run === undefined) return { state: 'buried' };
+    if (typeof run === 'string') return { state: run };
     const at = run.seen.findIndex(({ leaf }) => equal(leaf, promised));
     if (at >= 0) return { state: 'honoured', index: run.first + at };
     const deadlineMs = Date.parse(receipt.deadline);
@@ -88,8 +92,8 @@ export class ReceiptMonitor {
     return formatOmissionReport({ receipt, checkpoint: this.#head.note, first, left, leaves, proof, entries });
   }
 
-  /** All entries between the last one received before a time and the first one received after it, both included; undefined when too many. */
-  async #run(receivedMs: number): Promise<Run | undefined> {
+  /** All entries between the last one received before a time and the first one received after it, both included. */
+  async #run(receivedMs: number): Promise<Run | TooLong> {
     const { size } = this.#head.checkpoint;
     const place = await this.#firstNotBefore(receivedMs);
     const lowest = Math.max(0, place - this.#leavesMax);
@@ -97,7 +101,7 @@ export class ReceiptMonitor {
     while (before !== undefined && before.receivedMs >= receivedMs) {
       before = await this.#entries.lastTimed(lowest, before.index);
     }
-    if (before === undefined && lowest > 0) return undefined;
+    if (before === undefined && lowest > 0) return this.#tooLong(lowest);
     const first = before?.index ?? 0;
     const seen: SeenEntry[] = [];
     for (
@@ -105,12 +109,16 @@ export class ReceiptMonitor {
       i < size && (i <= place || time === undefined || time <= receivedMs);
       i++
     ) {
-      if (seen.length === this.#leavesMax) return undefined;
+      if (seen.length === this.#leavesMax) return this.#tooLong(first);
       const entry = await this.#entries.at(i);
       seen.push(entry);
       time = entry.receivedMs;
     }
     return { first, seen };
+  }
+
+  #tooLong(first: number): TooLong {
+    return this.#entries.sawNewer(first, first + this.#leavesMax) ? 'newer-format' : 'buried';
   }
 
   /**

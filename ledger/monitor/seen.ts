@@ -4,7 +4,7 @@
 
 import { type Hash, leafHash } from '../core/hash.ts';
 import { HASH_BYTES, TILE_WIDTH } from '../core/limits.ts';
-import { receivedOf } from '../core/omission-report.ts';
+import { timeOf } from '../core/omission-report.ts';
 import type { TileReader } from '../core/tile-reader.ts';
 
 /** What is kept of an entry. */
@@ -30,6 +30,8 @@ export class SeenEntries {
   readonly #bundles = new Map<number, SeenBundle>();
   /** Bundles in which no entry says a time. */
   readonly #timeless = new Set<number>();
+  /** Bundles with an entry of a newer format. */
+  readonly #newer = new Set<number>();
 
   /**
    * @param size entries under the checkpoint
@@ -66,6 +68,14 @@ export class SeenEntries {
     return undefined;
   }
 
+  /** Whether an entry of a newer format was seen in [lo, hi), or beside it in one bundle. */
+  sawNewer(lo: number, hi: number): boolean {
+    for (let number = Math.floor(lo / TILE_WIDTH); number * TILE_WIDTH < hi; number++) {
+      if (this.#newer.has(number)) return true;
+    }
+    return false;
+  }
+
   async #bundle(number: number): Promise<SeenBundle> {
     const bundle = this.#bundles.get(number) ?? (await this.#read(number));
     this.#bundles.delete(number);
@@ -78,7 +88,9 @@ export class SeenEntries {
     const entries = await this.#reader.entries(first, Math.min(this.#size, first + TILE_WIDTH));
     const leaves = new Uint8Array(entries.length * HASH_BYTES);
     for (const [place, entry] of entries.entries()) leaves.set(leafHash(entry), place * HASH_BYTES);
-    const receivedMs = Float64Array.from(entries, (entry) => Date.parse(receivedOf(entry) ?? ''));
+    const times = entries.map(timeOf);
+    const receivedMs = Float64Array.from(times, ({ received = '' }) => Date.parse(received));
+    if (times.some(({ isNewer }) => isNewer)) this.#newer.add(number);
     if (receivedMs.every(Number.isNaN)) this.#timeless.add(number);
     const [oldest] = this.#bundles.keys();
     if (oldest !== undefined && this.#bundles.size >= this.#keptMax) this.#bundles.delete(oldest);

@@ -173,6 +173,12 @@ function tell(path: string, state: ReceiptState | Error, dir: string, { out }: T
         'cannot be decided: around its place are more entries without a time, or of one time, than a report can hold. No honest ledger has them: the platform refuses what it promised',
       );
       return EXIT_UNDECIDED;
+    case 'newer-format':
+      say(
+        '无法判断：该条目应在之处有过多本程序不认识的新格式条目，请使用更新版本的程序。',
+        'cannot be decided: newer format. Around its place are more entries than a report can hold, some of them of a kind or version that this program does not know: use a newer one',
+      );
+      return EXIT_UNDECIDED;
     case 'broken':
       say('平台违背回执，已写出报告：', `the promise is broken; report written to ${writeReport(dir, state)}`);
       return EXIT_BROKEN;
