@@ -7,11 +7,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { utf8Decode } from '../../ledger/core/bytes.ts';
-import { isAccepted, openJudged } from '../../ledger/core/epoch.ts';
+import { isAccepted, openJudged, revokedIn } from '../../ledger/core/epoch.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { parseNote } from '../../ledger/core/note.ts';
 import type { Http } from '../../ledger/log/ports.ts';
-import { collectNote } from '../../ledger/monitor/collect.ts';
+import { collectNotes } from '../../ledger/monitor/collect.ts';
 import { tilesOf } from '../../ledger/monitor/peer.ts';
 import { ReceiptMonitor, type ReceiptState } from '../../ledger/monitor/receipts.ts';
 import type { Trust } from '../../verifier/core/trust.ts';
@@ -106,11 +106,12 @@ async function newestNote({ urls, trust: { epochs }, http, terminal }: Sources):
   const logs = epochs.flatMap(({ policy }) => policy.logs);
   const failures: (readonly Error[])[] = [];
   for (const { policy } of epochs.toReversed()) {
-    const collected = await collectNote(urls, { ...policy, logs }, http);
+    const collected = await collectNotes(urls, { ...policy, logs }, revokedIn(epochs), http);
     failures.push(collected.failures);
-    if (collected.note !== undefined && isJudgedGood(collected.note, epochs)) {
+    const note = collected.notes.find((each) => isJudgedGood(each, epochs));
+    if (note !== undefined) {
       complain(collected.failures, terminal);
-      return collected.note;
+      return note;
     }
   }
   complain(failures[0] ?? [], terminal);

@@ -269,6 +269,15 @@ describe('probata check-receipts and check-report', () => {
       expect(await ask(late), 'by those who are there now').equal(1);
     });
 
+    it('a larger checkpoint signed with a log key that had been replaced does not hide the one below it', async () => {
+      const today = [...replaced, ...['court-3', 'arbitration-1'].flatMap(signersOf)];
+      notes.set('/larger/checkpoint', await cosignedNote(log, 4, today, secondsAt(LATER)));
+      notes.set('/below/checkpoint', await cosignedNote(log, 3, today, secondsAt(LATER)));
+      const [file, at] = [await receipt(dropped), [`${base}/larger`, `${base}/below`]];
+      const { code, stdout } = await probata('check-receipts', file, '--url', ...at, '--trust', after, '--out', out);
+      expect(code, stdout).equal(1);
+    });
+
     it('a replaced receipt key accuses nobody by receipts dated after the change, and goes on to before it', async () => {
       const next = vkeyOf(`${ORIGIN}/receipt`, 0x01, testSigner('next', 0x01).key.publicKey);
       const on = new StolenLog(log.signer);
