@@ -1,12 +1,14 @@
 /** Which policy judges a checkpoint: by its size, with the keys of its time, and not by what is signed after the end or the revocation. */
 
 import { expect } from 'chai';
-import { cosignedNote, RECEIPT_COURTS, receiptPolicy } from '../monitor/testing.ts';
+import { cosignedNote, depositEntry, RECEIPT_COURTS, receiptOf, receiptPolicy } from '../monitor/testing.ts';
 import { ORIGIN, TestLog, testSigner } from '../witness/testing.ts';
 import { hexEncode, utf8Encode } from './bytes.ts';
-import { cosignedAfter, epochAt, isAccepted, openJudged, type PolicyEpoch } from './epoch.ts';
+import { cosignedAfter, epochAt, isAccepted, openJudged, openOwed, type PolicyEpoch } from './epoch.ts';
 import { LedgerError } from './errors.ts';
+import { CLOCK_TOLERANCE_MS } from './limits.ts';
 import { type Note, parseNote, vkeyOf } from './note.ts';
+import { receiptKeyName } from './receipt.ts';
 import type { Signer } from './signature.ts';
 
 /** The change: the second epoch begins above this size, at this time (s). */
@@ -34,9 +36,14 @@ const NEW_COURTS = [testSigner('court-1b.test.example', 0x04), testSigner('court
 function epochs(revoked: PolicyEpoch['revoked'] = []): PolicyEpoch[] {
   const [old, next] = [receiptPolicy(OLD_LOG.signer, RECEIPT_COURTS), receiptPolicy(NEW_LOG.signer, NEW_COURTS)];
   return [
-    { policy: old, receiptKeys: [], revoked: [], sinceMs: undefined, upTo: UP_TO },
-    { policy: next, receiptKeys: [], revoked, sinceMs: Number(CHANGE) * 1000, upTo: Number.POSITIVE_INFINITY },
+    { ...began(undefined), policy: old, receiptKeys: [], revoked: [], upTo: UP_TO },
+    { ...began(Number(CHANGE) * 1000), policy: next, receiptKeys: [], revoked, upTo: Number.POSITIVE_INFINITY },
   ];
+}
+
+/** An epoch begins when the courts say so, and when the platform does. */
+function began(sinceMs: number | undefined, changeReceivedMs = sinceMs) {
+  return { sinceMs, changeReceivedMs };
 }
 
 async function note(log: TestLog, size: number, signers: readonly Signer[], timeSeconds: bigint): Promise<Note> {
@@ -49,8 +56,12 @@ function counting(of: Note, afterSeconds: number, revoked?: PolicyEpoch['revoked
 }
 
 function refusal(of: Note): string {
+  return outcome(() => openJudged(of, epochs()));
+}
+
+function outcome(open: () => unknown): string {
   try {
-    openJudged(of, epochs());
+    open();
     return 'opened';
   } catch (error) {
     if (error instanceof LedgerError) return error.code;
@@ -101,5 +112,71 @@ describe('epochs of a policy', () => {
     expect(counting(after, 900, revoked)).to.equal(undefined);
     expect(isAccepted(after, epochs(revoked))).to.equal(false);
     expect(counting(after, 900)).to.equal(2);
+  });
+});
+
+describe('receipt keys of a log', () => {
+  const [A, B, C] = ['a', 'b', 'c'].map(receiptSigner) as [Signer, Signer, Signer];
+  /** When the second and the third epoch began, ms. */
+  const [SECOND, THIRD] = [1_000_000_000, 2_000_000_000];
+
+  function receiptSigner(seed: string): Signer {
+    const signer = testSigner(seed, 0x01);
+    return { ...signer, key: vkeyOf(receiptKeyName(ORIGIN), 0x01, signer.key.publicKey) };
+  }
+
+  /** One epoch for each list of keys. */
+  function listing(lists: readonly (readonly Signer[])[], begins = [SECOND, THIRD].map((ms) => began(ms))) {
+    const policy = receiptPolicy(OLD_LOG.signer, RECEIPT_COURTS);
+    return lists.map((signers, i): PolicyEpoch => {
+      const begun = begins[i - 1] ?? began(undefined);
+      return { ...begun, policy, receiptKeys: signers.map(({ key }) => key), revoked: [], upTo: 10 * i };
+    });
+  }
+
+  /** What becomes of a receipt signed by this key and received then. */
+  async function owed(signer: Signer, receivedMs: number, believed: readonly PolicyEpoch[]): Promise<string> {
+    const text = await receiptOf(depositEntry(1, receivedMs), receivedMs + 1000, signer);
+    return outcome(() => openOwed(text, ORIGIN, believed));
+  }
+
+  it('promise up to the change that replaced them, also where later lists keep them', async () => {
+    for (const kept of [true, false]) {
+      const lists = kept ? [[A], [B, A], [C, B, A]] : [[A], [B], [C]];
+      const believed = listing(lists);
+      for (const [signer, endMs] of [
+        [A, SECOND],
+        [B, THIRD],
+      ] as const) {
+        expect(await owed(signer, endMs, believed)).to.equal('opened');
+        expect(await owed(signer, endMs + CLOCK_TOLERANCE_MS, believed), 'clocks').to.equal('opened');
+        expect(await owed(signer, endMs + CLOCK_TOLERANCE_MS + 1, believed)).to.equal('note-not-signed');
+      }
+      expect(await owed(C, 9 * THIRD, believed)).to.equal('opened');
+      expect(await owed(C, 1, believed), 'receipts from before a change are given again with the new key').to.equal(
+        'opened',
+      );
+      expect(await owed(receiptSigner('d'), 1, believed)).to.equal('note-not-signed');
+    }
+  });
+
+  it('promise through changes that leave them as they are, and again once they are back', async () => {
+    expect(await owed(A, 9 * SECOND, listing([[A], [A]]))).to.equal('opened');
+    expect(await owed(A, 9 * SECOND, listing([[A], [A], [B, A]]))).to.equal('note-not-signed');
+    expect(await owed(A, THIRD, listing([[A], [A], [B, A]]))).to.equal('opened');
+    expect(await owed(A, 9 * THIRD, listing([[A], [B, A], [A, B]]))).to.equal('opened');
+  });
+
+  it('are none of them called replaced by a list that does not say so', async () => {
+    const believed = listing([[A], [A, B]]);
+    for (const signer of [A, B]) expect(await owed(signer, 9 * SECOND, believed)).to.equal('opened');
+    expect(await owed(B, 9 * THIRD, listing([[A], [A, B], [C]]))).to.equal('note-not-signed');
+  });
+
+  it('promise up to the later of two clocks: a platform that is ahead of the courts, or dates its change back', async () => {
+    const ahead = SECOND + 2 * CLOCK_TOLERANCE_MS;
+    expect(await owed(A, ahead, listing([[A], [B, A]], [began(SECOND, ahead)]))).to.equal('opened');
+    expect(await owed(A, ahead + 1, listing([[A], [B, A]], [began(SECOND, ahead)]))).to.equal('note-not-signed');
+    expect(await owed(A, SECOND, listing([[A], [B, A]], [began(SECOND, 1)]))).to.equal('opened');
   });
 });

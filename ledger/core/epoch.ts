@@ -1,21 +1,28 @@
-// Epochs: which policy judges a checkpoint, and up to when its cosigners could be asked. The one place where that is chosen.
+// Epochs: which policy judges a checkpoint, up to when its cosigners could be asked, and up to when a receipt key could promise anything. The
+// one place where that is chosen.
 // A policy judges the checkpoints up to a size; the next one judges those that are larger. FORMATS.md, "Trust bundle".
 // How an epoch is read and proven to have followed another is the verifier's business (verifier/core/epochs.ts).
 
+import { equal } from './bytes.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts';
 import { openCosigned, type Revoked } from './cosigned.ts';
-import type { Note, VerifierKey } from './note.ts';
+import { LedgerError } from './errors.ts';
+import { CLOCK_TOLERANCE_MS } from './limits.ts';
+import { isSignedBy, type Note, parseNote, type VerifierKey } from './note.ts';
 import { evaluatePolicy, type Policy } from './policy.ts';
+import { openReceipt, type Receipt, receiptKeyName } from './receipt.ts';
 
 /** What holds for the checkpoints of more entries than the epoch before, and up to `upTo`. */
 export interface PolicyEpoch {
   readonly policy: Policy;
-  /** Keys of the receipts given in it. */
+  /** The first of a log's is the key of the receipts given in it; those behind it gave receipts earlier. */
   readonly receiptKeys: readonly VerifierKey[];
   /** Everything revoked when it began; none is ever taken back. */
   readonly revoked: readonly Revoked[];
   /** When it began: by then an honest court had cosigned the change, ms since the epoch. Undefined for the first. */
   readonly sinceMs: number | undefined;
+  /** The same as the platform dated the change on the ledger, which no earlier entry's time exceeds. Undefined for the first. */
+  readonly changeReceivedMs: number | undefined;
   /** Infinity for the newest. */
   readonly upTo: number;
 }
@@ -88,4 +95,39 @@ function quorumOf(
     if (evaluatePolicy(policy, names).satisfied) return counting.map(({ cosignature }) => cosignature.key);
   }
   return undefined;
+}
+
+/**
+ * A receipt that the platform owes: signed with a receipt key of the log, and received before that key had been replaced. What was promised with a
+ * key is owed when the key has been replaced, but nothing is promised with it any more: a later receipt is the work of whoever stole it.
+ * @param epochs oldest first
+ * @throws LedgerError as {@link openReceipt}; note-not-signed when it is later than its key
+ */
+export function openOwed(text: string, origin: string, epochs: readonly PolicyEpoch[]): Receipt {
+  const listed = epochs.map(({ receiptKeys }) => receiptKeys.filter(({ name }) => name === receiptKeyName(origin)));
+  const receipt = openReceipt(text, listed.flat());
+  const receivedMs = Date.parse(receipt.entry.received);
+  const { signatures } = parseNote(text);
+  // Each line of a listed key has been verified.
+  const signers = listed.flat().filter((key) => signatures.some((line) => isSignedBy(line, key)));
+  if (signers.some((key) => receivedMs <= lastPromiseMs(key, listed, epochs))) return receipt;
+  throw new LedgerError('note-not-signed', 'signed with a receipt key that had been replaced when it was received');
+}
+
+/**
+ * Up to when a receipt key may have signed, by the time of receipt, ms since the epoch: the end of the last epoch that names it first. Later ones
+ * may name it behind its successor. One that was never first is one in a list that was written by hand: then nothing says which was in use.
+ * The later one of two clocks counts. An honest platform puts all that it took in on the ledger before the change, so no receipt of it is later
+ * than the change's own time, whatever its clock says; and one that dates the change back owes what it promised until the courts saw it.
+ */
+function lastPromiseMs(
+  { publicKey }: VerifierKey,
+  listed: readonly (readonly VerifierKey[])[],
+  epochs: readonly PolicyEpoch[],
+): number {
+  const isThis = (key: VerifierKey): boolean => equal(key.publicKey, publicKey);
+  const inUse = listed.findLastIndex((keys) => keys.slice(0, 1).some(isThis));
+  const next = epochs[(inUse < 0 ? listed.findLastIndex((keys) => keys.some(isThis)) : inUse) + 1];
+  const { sinceMs = Number.POSITIVE_INFINITY, changeReceivedMs = 0 } = next ?? {};
+  return Math.max(sinceMs + CLOCK_TOLERANCE_MS, changeReceivedMs);
 }

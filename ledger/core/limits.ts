@@ -69,6 +69,9 @@ export const TLOG_PROOF_EXTRA_BYTES_MAX = 65_535;
 /** Leaf hashes in one omission report: with 43 characters each, and everything else, the report is one JSON text. Own choice. */
 export const OMISSION_LEAVES_MAX = 524_288;
 
+/** How far two honest clocks may be apart, in milliseconds: a court's ahead of the verifier's, one claimant's from another's. Own choice. */
+export const CLOCK_TOLERANCE_MS = 5 * 60 * 1000;
+
 /** Entries in one package of a mirror upload. tlog-mirror, "add-entries". */
 export const MIRROR_PACKAGE_ENTRIES = 256;
 

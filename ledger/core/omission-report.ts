@@ -13,7 +13,7 @@
 import { base64Encode, equal } from './bytes.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { parseEntry } from './entry.ts';
-import { cosignedAfter, openJudged, type PolicyEpoch } from './epoch.ts';
+import { cosignedAfter, openJudged, openOwed, type PolicyEpoch } from './epoch.ts';
 import { LedgerError } from './errors.ts';
 import { type Hash, leafHash } from './hash.ts';
 import { canonicalJson, type Json } from './json.ts';
@@ -21,7 +21,7 @@ import { HASH_BYTES, OMISSION_LEAVES_MAX } from './limits.ts';
 import { parseNote, type VerifierKey } from './note.ts';
 import { checkConsistency } from './proof.ts';
 import { appendLeaf, type CompactRange, rangeRoot } from './range.ts';
-import { openReceipt, type Receipt, receiptKeyName } from './receipt.ts';
+import type { Receipt } from './receipt.ts';
 import { bytesOf, hashesOf, indexOf, malformed, proofOf, readFields, readReport, textOf, unproven } from './report.ts';
 
 /** The evidence. Notes are whole and verbatim. */
@@ -90,24 +90,27 @@ export function checkOmissionReport(report: string, { epochs }: OmissionTrust): 
   const omission = parseOmissionReport(report);
   const note = parseNote(omission.checkpoint);
   const checkpoint = openJudged(note, epochs);
-  const receipt = openReceipt(omission.receipt, receiptKeysOf(checkpoint.origin, epochs));
+  const receipt = openOwed(omission.receipt, checkpoint.origin, epochs);
   const cosigned = cosignedAfter(note, epochs, Date.parse(receipt.deadline));
   if (cosigned === undefined) throw unproven('the checkpoint is not cosigned under the policy after the deadline');
   checkRun(omission, checkpoint);
   return { what: verdictOf(omission, checkpoint.size, receipt), receipt, checkpoint, cosigned };
 }
 
-/** The keys that may sign receipts of a log, of all epochs: what was promised with a key is owed when the key has been replaced. */
-export function receiptKeysOf(origin: string, epochs: readonly PolicyEpoch[]): VerifierKey[] {
-  return epochs.flatMap(({ receiptKeys }) => receiptKeys.filter(({ name }) => name === receiptKeyName(origin)));
+/** What an entry says of its time, as far as this program can read it. */
+export interface EntryTime {
+  /** Undefined for an entry that does not say so, which may stand anywhere. */
+  readonly received: string | undefined;
+  /** It is of a kind or version that a later program may know. Malformed entries are nobody's, and on no honest ledger. */
+  readonly isNewer: boolean;
 }
 
-/** When an entry was received; undefined for an entry of a kind that does not say so, which may stand anywhere. */
-export function receivedOf(entry: Uint8Array): string | undefined {
+/** When an entry was received. */
+export function timeOf(entry: Uint8Array): EntryTime {
   try {
-    return parseEntry(entry).received;
+    return { received: parseEntry(entry).received, isNewer: false };
   } catch (error) {
-    if (error instanceof LedgerError) return undefined;
+    if (error instanceof LedgerError) return { received: undefined, isNewer: error.code === 'entry-newer-format' };
     throw error;
   }
 }
@@ -137,7 +140,7 @@ function verdictOf(
   size: number,
   { entry, entryBytes }: Receipt,
 ): ProvenOmission['what'] {
-  const times = entries.flatMap((shown) => receivedOf(shown.entry) ?? []);
+  const times = entries.flatMap((shown) => timeOf(shown.entry).received ?? []);
   if (times.some((time, i) => time < (times[i - 1] ?? ''))) return 'order';
   const promised = leafHash(entryBytes);
   if (leaves.some((leaf) => equal(leaf, promised))) throw unproven('the entry is on the ledger');

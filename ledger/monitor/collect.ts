@@ -1,17 +1,17 @@
-// The newest checkpoint that the policy accepts, put together from what several nodes show of it: a court shows its own cosignature only, a
+// The checkpoints that the policy accepts, put together from what several nodes show of it: a court shows its own cosignature only, a
 // mirror its own, the platform those it has gathered. Whoever does not trust the platform's choice asks the others.
 
-import { type Cosignature, openCosignatures } from '../core/cosignature.ts';
+import { type NamedCosignature, openCosigned, type Revoked } from '../core/cosigned.ts';
 import { LedgerError } from '../core/errors.ts';
-import { formatNote, isSignedBy, parseNote, type VerifierKey } from '../core/note.ts';
+import { formatNote, isSignedBy, type NoteSignature, parseNote, type VerifierKey } from '../core/note.ts';
 import { evaluatePolicy, type Policy } from '../core/policy.ts';
 import type { Http, SignedHead } from '../log/ports.ts';
 import { latestOf } from './peer.ts';
 
 /** What came of it. */
 export interface Collected {
-  /** Largest checkpoint that the policy accepts; undefined when none of those shown is. */
-  readonly note: string | undefined;
+  /** Every checkpoint shown that the policy accepts, the largest first: whether it is the log's of its size is not looked at. */
+  readonly notes: readonly string[];
   /** Who could not be used, and why. */
   readonly failures: readonly Error[];
 }
@@ -49,10 +49,16 @@ export async function readHeads(
 }
 
 /**
- * Joins the cosignatures of those that show the same checkpoint; of one key the latest.
+ * Joins the cosignatures of those that show the same checkpoint; of one key the latest that counts.
  * @param urls as {@link readHeads}
+ * @param revoked what their keys signed when they had been revoked neither counts nor hides what they signed before
  */
-export async function collectNote(urls: readonly string[], policy: Policy, http: Http): Promise<Collected> {
+export async function collectNotes(
+  urls: readonly string[],
+  policy: Policy,
+  revoked: readonly Revoked[],
+  http: Http,
+): Promise<Collected> {
   const logKeys = policy.logs.map(({ key }) => key);
   const keys = [...policy.witnesses.values()].map(({ key }) => key);
   const { shown, failures } = await readHeads(urls, keys, logKeys, http);
@@ -62,41 +68,51 @@ export async function collectNote(urls: readonly string[], policy: Policy, http:
     .map((text) =>
       join(
         heads.filter(({ note }) => parseNote(note).text === text),
-        keys,
+        policy,
+        revoked,
       ),
     )
-    .filter(({ cosigned }) => isAccepted(policy, cosigned))
+    .filter(({ cosigned }) => evaluatePolicy(policy, cosigned).satisfied)
     .sort((a, b) => b.size - a.size);
-  return { note: accepted[0]?.note, failures };
+  return { notes: accepted.map(({ note }) => note), failures };
 }
 
 interface Joined {
   readonly note: string;
   readonly size: number;
-  readonly cosigned: readonly VerifierKey[];
+  /** Names in the policy. */
+  readonly cosigned: ReadonlySet<string>;
 }
 
-/** One note with every cosignature on it. @param heads of one checkpoint text, at least one */
-function join(heads: readonly SignedHead[], keys: readonly VerifierKey[]): Joined {
-  const notes = heads.map(({ note }) => parseNote(note));
-  const latest = new Map<VerifierKey, Cosignature>();
-  for (const cosignature of notes.flatMap((note) => openCosignatures(note, keys))) {
-    const known = latest.get(cosignature.key);
-    if (known === undefined || known.timeSeconds < cosignature.timeSeconds) latest.set(cosignature.key, cosignature);
-  }
+/** One note with every signature on it that counts. @param heads of one checkpoint text, at least one */
+function join(heads: readonly SignedHead[], policy: Policy, revoked: readonly Revoked[]): Joined {
   const [head] = heads;
-  const [note] = notes;
-  if (head === undefined || note === undefined) throw new Error('invariant: at least one head');
-  const byLog = note.signatures.filter((line) => !keys.some((key) => isSignedBy(line, key)));
-  const signatures = [...byLog, ...[...latest.values()].map(({ line }) => line)];
+  if (head === undefined) throw new Error('invariant: at least one head');
+  const notes = heads.map(({ note }) => parseNote(note));
+  const latest = new Map<string, NamedCosignature['cosignature']>();
+  for (const { witness, cosignature } of notes.flatMap((note) => openCosigned(policy, note, revoked).counting)) {
+    const known = latest.get(witness);
+    if (known === undefined || known.timeSeconds < cosignature.timeSeconds) latest.set(witness, cosignature);
+  }
+  const cosignatures = [...latest.values()].map(({ line }) => line);
+  const { text } = parseNote(head.note);
   return {
-    note: formatNote({ text: note.text, signatures }),
+    note: formatNote({
+      text,
+      signatures: [
+        ...logLines(
+          notes.flatMap(({ signatures }) => signatures),
+          policy,
+        ),
+        ...cosignatures,
+      ],
+    }),
     size: head.checkpoint.size,
-    cosigned: [...latest.keys()],
+    cosigned: new Set(latest.keys()),
   };
 }
 
-function isAccepted(policy: Policy, cosigned: readonly VerifierKey[]): boolean {
-  const names = [...policy.witnesses].filter(([, { key }]) => cosigned.includes(key)).map(([name]) => name);
-  return evaluatePolicy(policy, new Set(names)).satisfied;
+/** The log's signatures, of each of its keys one: which of them it had at that size is for others to say. */
+function logLines(signatures: readonly NoteSignature[], { logs }: Policy): NoteSignature[] {
+  return logs.flatMap(({ key }) => signatures.find((line) => isSignedBy(line, key)) ?? []);
 }

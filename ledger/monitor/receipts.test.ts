@@ -185,6 +185,27 @@ describe('receipts whose entry was dropped', () => {
     }
   });
 
+  it('are not called buried by entries of a newer format, on either side: what those say is for a later program', async () => {
+    const newer = (i: number): string => `{"i":${i},"kind":"deposit","v":2}`;
+    const receipt = await receiptOf(entry(3, 5), DEADLINE);
+    for (const [ms, of] of [
+      [10, newer],
+      [5, newer],
+      [10, (i: number): string => (i === 200 ? newer(i) : `padding ${i}`)],
+    ] as const) {
+      const log = ledger([
+        entry(1, 0),
+        ...(ms === 5 ? [entry(2, ms)] : []),
+        ...Array.from({ length: 700 }, (_, i) => of(i)),
+        entry(4, 10),
+      ]);
+      const monitor = await monitorOf(log, LATE_SECONDS, RECEIPT_COURTS, 600);
+      expect(await monitor.look(receipt, DEADLINE + 1)).to.deep.equal({ state: 'newer-format' });
+    }
+    const few = ledger([entry(1, 0), newer(1), entry(4, 10)]);
+    expect(broken(await look(few, entry(3, 5))).what, 'what can be shown is shown').to.equal('omission');
+  });
+
   it('are proven broken where the entry was put in the wrong place', async () => {
     const misplaced = ALL[3] as DepositEntry;
     const log = ledger([...ALL.filter((each) => each !== misplaced), misplaced]);

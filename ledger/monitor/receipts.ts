@@ -3,8 +3,8 @@
 // Nobody's index is asked: the place is found from the entries themselves, which stand in order of receipt.
 
 import { equal } from '../core/bytes.ts';
-import { cosignedAfter, openJudged } from '../core/epoch.ts';
-import { type Hash, leafHash } from '../core/hash.ts';
+import { cosignedAfter, openJudged, openOwed } from '../core/epoch.ts';
+import { leafHash } from '../core/hash.ts';
 import { OMISSION_LEAVES_MAX, TILE_WIDTH } from '../core/limits.ts';
 import { parseNote } from '../core/note.ts';
 import {
@@ -12,31 +12,27 @@ import {
   formatOmissionReport,
   type OmissionTrust,
   type ProvenOmission,
-  receiptKeysOf,
-  receivedOf,
 } from '../core/omission-report.ts';
-import { openReceipt } from '../core/receipt.ts';
 import { type FetchTile, TileReader } from '../core/tile-reader.ts';
 import type { SignedHead } from '../log/ports.ts';
+import { SeenEntries, type SeenEntry } from './seen.ts';
 
 /**
  * What became of a receipt. `not-due`: not there, and the deadline has not passed. `undecided`: not there, and no checkpoint is cosigned
  * after the deadline yet, so that nothing can be shown; ask again. `buried`: there are more entries around its place than a report can hold,
- * which no honest ledger has. `broken`: shown, by `report`.
+ * which no honest ledger has. `newer-format`: the same, but some of them are of a format that this program does not know, and say their time to
+ * a later one. `broken`: shown, by `report`.
  */
 export type ReceiptState =
   | { readonly state: 'honoured'; readonly index: number }
-  | { readonly state: 'not-due' | 'undecided' | 'buried' }
+  | { readonly state: 'not-due' | 'undecided' | TooLong }
   | { readonly state: 'broken'; readonly what: ProvenOmission['what']; readonly id: string; readonly report: string };
 
-/** Bundles kept: sorted receipts then read each bundle about once. */
-const BUNDLES_KEPT_MAX = 64;
+/** Why a run cannot be shown. */
+type TooLong = 'buried' | 'newer-format';
 
-/** What is kept of an entry, however long it is. */
-interface Seen {
-  readonly leaf: Hash;
-  readonly received: string | undefined;
-}
+/** Bundles kept beside those of one run of the greatest length: what the halving reads, and sorted receipts share. */
+const BUNDLES_BESIDE = 64;
 
 /** Looks receipts up under one checkpoint. */
 export class ReceiptMonitor {
@@ -44,7 +40,7 @@ export class ReceiptMonitor {
   readonly #trust: OmissionTrust;
   readonly #leavesMax: number;
   readonly #reader: TileReader;
-  readonly #bundles = new Map<number, readonly Seen[]>();
+  readonly #entries: SeenEntries;
 
   /**
    * @param note the newest checkpoint of the ledger, whole
@@ -58,6 +54,8 @@ export class ReceiptMonitor {
     this.#trust = trust;
     this.#leavesMax = leavesMax;
     this.#reader = new TileReader(this.#head.checkpoint, fetch);
+    const keptMax = Math.ceil(leavesMax / TILE_WIDTH) + BUNDLES_BESIDE;
+    this.#entries = new SeenEntries(this.#reader, this.#head.checkpoint.size, keptMax);
   }
 
   /**
@@ -68,10 +66,10 @@ export class ReceiptMonitor {
    */
   async look(text: string, nowMs: number): Promise<ReceiptState> {
     const { epochs } = this.#trust;
-    const receipt = openReceipt(text, receiptKeysOf(this.#head.checkpoint.origin, epochs));
+    const receipt = openOwed(text, this.#head.checkpoint.origin, epochs);
     const promised = leafHash(receipt.entryBytes);
-    const run = await this.#run(receipt.entry.received);
-    if (run === undefined) return { state: 'buried' };
+    const run = await this.#run(Date.parse(receipt.entry.received));
+    if (typeof run === 'string') return { state: run };
     const at = run.seen.findIndex(({ leaf }) => equal(leaf, promised));
     if (at >= 0) return { state: 'honoured', index: run.first + at };
     const deadlineMs = Date.parse(receipt.deadline);
@@ -94,84 +92,64 @@ export class ReceiptMonitor {
     return formatOmissionReport({ receipt, checkpoint: this.#head.note, first, left, leaves, proof, entries });
   }
 
-  /** All entries between the last one received before a time and the first one received after it, both included; undefined when too many. */
-  async #run(received: string): Promise<Run | undefined> {
+  /** All entries between the last one received before a time and the first one received after it, both included. */
+  async #run(receivedMs: number): Promise<Run | TooLong> {
     const { size } = this.#head.checkpoint;
-    const place = await this.#firstNotBefore(received);
-    let first = place;
-    for (let time: string | undefined; first > 0 && (time === undefined || time >= received); ) {
-      if (place - first === this.#leavesMax) return undefined;
-      time = (await this.#seen(--first)).received;
+    const place = await this.#firstNotBefore(receivedMs);
+    const lowest = Math.max(0, place - this.#leavesMax);
+    let before = await this.#entries.lastTimed(lowest, place);
+    while (before !== undefined && before.receivedMs >= receivedMs) {
+      before = await this.#entries.lastTimed(lowest, before.index);
     }
-    const seen: Seen[] = [];
+    if (before === undefined && lowest > 0) return this.#tooLong(lowest);
+    const first = before?.index ?? 0;
+    const seen: SeenEntry[] = [];
     for (
-      let i = first, time: string | undefined;
-      i < size && (i <= place || time === undefined || time <= received);
+      let i = first, time: number | undefined;
+      i < size && (i <= place || time === undefined || time <= receivedMs);
       i++
     ) {
-      if (seen.length === this.#leavesMax) return undefined;
-      const entry = await this.#seen(i);
+      if (seen.length === this.#leavesMax) return this.#tooLong(first);
+      const entry = await this.#entries.at(i);
       seen.push(entry);
-      time = entry.received;
+      time = entry.receivedMs;
     }
     return { first, seen };
+  }
+
+  #tooLong(first: number): TooLong {
+    return this.#entries.sawNewer(first, first + this.#leavesMax) ? 'newer-format' : 'buried';
   }
 
   /**
    * Index of the first entry not received before a time, by halving; entries without a time go with the one before them. Of more of those than
    * a run may have only the last are looked through: then this is a place behind them, and the run is too long.
    */
-  async #firstNotBefore(received: string): Promise<number> {
+  async #firstNotBefore(receivedMs: number): Promise<number> {
     let lo = 0;
     let hi = this.#head.checkpoint.size;
     while (lo < hi) {
       const middle = Math.floor((lo + hi) / 2);
-      const { index, time } = await this.#timeAtOrBefore(middle, Math.max(lo, middle - this.#leavesMax));
-      if (time !== undefined && time >= received) hi = index;
+      const timed = await this.#entries.lastTimed(Math.max(lo, middle - this.#leavesMax), middle + 1);
+      if (timed !== undefined && timed.receivedMs >= receivedMs) hi = timed.index;
       else lo = middle + 1;
     }
     return lo;
-  }
-
-  /** The last entry with a time in [lo, index]; when there is none, `index` itself without one. */
-  async #timeAtOrBefore(index: number, lo: number): Promise<{ index: number; time: string | undefined }> {
-    for (let i = index; i >= lo; i--) {
-      const { received: time } = await this.#seen(i);
-      if (time !== undefined) return { index: i, time };
-    }
-    return { index, time: undefined };
-  }
-
-  async #seen(index: number): Promise<Seen> {
-    const number = Math.floor(index / TILE_WIDTH);
-    const bundle = this.#bundles.get(number) ?? (await this.#readBundle(number));
-    // Least recently used first.
-    this.#bundles.delete(number);
-    this.#bundles.set(number, bundle);
-    const seen = bundle[index - number * TILE_WIDTH];
-    if (seen === undefined) throw new Error('invariant: an entry inside its bundle');
-    return seen;
-  }
-
-  async #readBundle(number: number): Promise<Seen[]> {
-    const hi = Math.min(this.#head.checkpoint.size, (number + 1) * TILE_WIDTH);
-    const bundle = await this.#reader.entries(number * TILE_WIDTH, hi);
-    const [oldest] = this.#bundles.keys();
-    if (oldest !== undefined && this.#bundles.size >= BUNDLES_KEPT_MAX) this.#bundles.delete(oldest);
-    return bundle.map((entry) => ({ leaf: leafHash(entry), received: receivedOf(entry) }));
   }
 }
 
 /** Neighbours on the ledger. */
 interface Run {
   readonly first: number;
-  readonly seen: readonly Seen[];
+  readonly seen: readonly SeenEntry[];
 }
 
 /** Places in a run of the entries whose times a stranger needs: the outermost that say one, and the first two in the wrong order. */
-function telling(seen: readonly Seen[]): number[] {
-  const timed = seen.flatMap(({ received }, place) => (received === undefined ? [] : [{ received, place }]));
-  const fall = timed.findIndex(({ received }, i) => received < (timed[i - 1]?.received ?? ''));
+function telling(seen: readonly SeenEntry[]): number[] {
+  const timed = seen.flatMap(({ receivedMs }, place) => (receivedMs === undefined ? [] : [{ receivedMs, place }]));
+  const fall = timed.findIndex(
+    ({ receivedMs }, i) => receivedMs < (timed[i - 1]?.receivedMs ?? Number.NEGATIVE_INFINITY),
+  );
   const shown = [timed[0], ...(fall < 0 ? [] : timed.slice(fall - 1, fall + 1)), timed.at(-1)];
   return [...new Set(shown.flatMap((each) => each?.place ?? []))];
 }

@@ -152,7 +152,8 @@ export function receiptPolicy(log: Signer, courts: readonly Signer[]): Policy {
 /** Believes this policy and this receipt key, as nothing has ever changed. */
 export function receiptTrust(policy: Policy): OmissionTrust {
   const receiptKeys = [RECEIPT_SIGNER.key];
-  return { epochs: [{ policy, receiptKeys, revoked: [], sinceMs: undefined, upTo: Number.POSITIVE_INFINITY }] };
+  const first = { sinceMs: undefined, changeReceivedMs: undefined };
+  return { epochs: [{ policy, receiptKeys, revoked: [], ...first, upTo: Number.POSITIVE_INFINITY }] };
 }
 
 /** Believes the test log, those courts, and that receipt key. */

@@ -7,11 +7,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { utf8Decode } from '../../ledger/core/bytes.ts';
-import { isAccepted, openJudged } from '../../ledger/core/epoch.ts';
+import { isAccepted, openJudged, revokedIn } from '../../ledger/core/epoch.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { parseNote } from '../../ledger/core/note.ts';
 import type { Http } from '../../ledger/log/ports.ts';
-import { collectNote } from '../../ledger/monitor/collect.ts';
+import { collectNotes } from '../../ledger/monitor/collect.ts';
 import { tilesOf } from '../../ledger/monitor/peer.ts';
 import { ReceiptMonitor, type ReceiptState } from '../../ledger/monitor/receipts.ts';
 import type { Trust } from '../../verifier/core/trust.ts';
@@ -106,11 +106,12 @@ async function newestNote({ urls, trust: { epochs }, http, terminal }: Sources):
   const logs = epochs.flatMap(({ policy }) => policy.logs);
   const failures: (readonly Error[])[] = [];
   for (const { policy } of epochs.toReversed()) {
-    const collected = await collectNote(urls, { ...policy, logs }, http);
+    const collected = await collectNotes(urls, { ...policy, logs }, revokedIn(epochs), http);
     failures.push(collected.failures);
-    if (collected.note !== undefined && isJudgedGood(collected.note, epochs)) {
+    const note = collected.notes.find((each) => isJudgedGood(each, epochs));
+    if (note !== undefined) {
       complain(collected.failures, terminal);
-      return collected.note;
+      return note;
     }
   }
   complain(failures[0] ?? [], terminal);
@@ -171,6 +172,12 @@ function tell(path: string, state: ReceiptState | Error, dir: string, { out }: T
       say(
         '无法判断：该条目应在之处有过多不载时间或时间相同的条目，报告无法容纳。正常的账本不会如此，平台这样做等于拒绝兑现承诺。',
         'cannot be decided: around its place are more entries without a time, or of one time, than a report can hold. No honest ledger has them: the platform refuses what it promised',
+      );
+      return EXIT_UNDECIDED;
+    case 'newer-format':
+      say(
+        '无法判断：该条目应在之处有过多本程序不认识的新格式条目，请使用更新版本的程序。',
+        'cannot be decided: newer format. Around its place are more entries than a report can hold, some of them of a kind or version that this program does not know: use a newer one',
       );
       return EXIT_UNDECIDED;
     case 'broken':

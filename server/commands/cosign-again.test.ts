@@ -14,7 +14,7 @@ import { signNote } from '../../ledger/core/signature.ts';
 import { parseTilePath } from '../../ledger/core/tile.ts';
 import type { FetchTile } from '../../ledger/core/tile-reader.ts';
 import type { Http } from '../../ledger/log/ports.ts';
-import { collectNote } from '../../ledger/monitor/collect.ts';
+import { collectNotes } from '../../ledger/monitor/collect.ts';
 import { depositEntry, receiptOf, receiptTrust, tilesOfLog } from '../../ledger/monitor/testing.ts';
 import { type Member, openMembers, policyOver } from '../../ledger/rigs/consortium.ts';
 import { originHash } from '../../ledger/witness/request.ts';
@@ -66,7 +66,8 @@ describe('probata check-receipts of a ledger that stands still', () => {
     await sleep(1100);
     const client = openHttpClient();
     const upToDate = urls.with(2, ledgerOf(consortium, 'court-4'));
-    const { note } = await collectNote(upToDate, policy, client.http);
+    const { notes } = await collectNotes(upToDate, policy, [], client.http);
+    const [note] = notes;
     client.close();
     const { epochs } = receiptTrust(policy);
     const late = cosignedAfter(parseNote(note ?? ''), epochs, deadlineMs);
@@ -118,7 +119,8 @@ class StillScene {
 
   /** Size of the largest checkpoint that a quorum shows. */
   async accepted(): Promise<number | undefined> {
-    const { note } = await collectNote(this.urls, this.policy, this.http);
+    const { notes } = await collectNotes(this.urls, this.policy, [], this.http);
+    const [note] = notes;
     return note === undefined ? undefined : parseCheckpoint(parseNote(note).text).size;
   }
 
@@ -137,7 +139,7 @@ describe('asking courts and mirrors to cosign again', () => {
 
   it('does so also when the platform goes on showing what a quorum cosigned before', async () => {
     const scene = await StillScene.at(20, 20, 20, 20, 20, 20);
-    scene.published = (await collectNote(scene.urls, scene.policy, scene.http)).note;
+    scene.published = (await collectNotes(scene.urls, scene.policy, [], scene.http)).notes[0];
     for (const court of scene.members.slice(0, 2)) await court.cosign(await LOG.head(25), LOG.source);
     expect(await scene.accepted()).to.equal(20);
     expect(await scene.ask()).to.deep.equal([]);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { parseHeadRecord } from '../../ledger/log/head-record.ts';
+import { StoreError } from '../../ledger/log/ports.ts';
 import { PREFIX, start, World } from '../../ledger/log/testing.ts';
 import { memoryStores } from '../../ledger/store/memory.ts';
 import { originHash } from '../../ledger/witness/request.ts';
@@ -11,6 +12,7 @@ import { testSigner } from '../../ledger/witness/testing.ts';
 import { CONFIG_FILE, readConfig } from '../config.ts';
 import { grow, shownBy } from '../recovery/testing.ts';
 import { TestConsortium } from '../roles/testing.ts';
+import { StartError } from '../start-error.ts';
 import { until } from '../testing.ts';
 import { openRows } from '../wiring.ts';
 import { runFsck } from './fsck.ts';
@@ -37,6 +39,20 @@ describe('server/commands fsck of a folder', () => {
     expect(step?.oldSize).to.equal(0);
     expect(await tiles.get(TILE), 'not applied (control)').to.equal(undefined);
     expect(await applied(tiles, step).get(TILE)).to.have.length(32);
+  });
+});
+
+describe('server/commands fsck of a disk that gives out', () => {
+  it('says in one sentence what the disk refused, also when it was opened before', async () => {
+    const done: string[] = [];
+    const cause = new Error('IO error: 000005.ldb: Input/output error');
+    const fetch = () => Promise.reject(new StoreError('failed', 'LevelDB cannot read', { cause }));
+    const source = { fetch, keys: [testSigner(PREFIX, 0x01).key], close: async () => void done.push('closed') };
+    const terminal = { env: {}, out: () => {}, err: () => {} };
+    const error = await runFsck('folder', { evidence: true }, terminal, async () => source).catch((thrown) => thrown);
+    expect(error).to.be.instanceOf(StartError).property('code', 'disk-refused');
+    expect(error.message).to.equal(`folder cannot be checked: LevelDB cannot read: ${cause.message}`);
+    expect(done).to.deep.equal(['closed']);
   });
 });
 

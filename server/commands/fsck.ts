@@ -14,22 +14,39 @@ import type { Terminal } from './context.ts';
 import { type Fetch, openSource } from './ledger-source.ts';
 import { logKeysOf, readTrust } from './trust.ts';
 
+export interface FsckOptions {
+  /** Trust bundle that names the log's key; a folder's own when not given. */
+  readonly trust?: string;
+  /** The entries are somebody else's, and nothing is said about what they hold. */
+  readonly opaque?: boolean;
+  /** Whether to read the files and certificates of a platform's folder too. */
+  readonly evidence: boolean;
+}
+
 /**
- * Checks one ledger.
+ * Checks one ledger. What the disk refuses is told in one sentence, whenever it does.
  * @param target URL of a ledger (`…/ledger`, `…/mirror/<origin hash>`) or a platform's or mirror's folder
- * @param options `trust`: trust bundle that names the log's key; a folder's own when not given. `opaque`: the entries are somebody
- *   else's, and nothing is said about what they hold. `evidence`: whether to read the files and certificates of a platform's folder too
+ * @param open what tests replace
  * @returns the exit code
  * @throws StartError
  */
-export async function runFsck(
+export function runFsck(
   target: string,
-  options: { trust?: string; opaque?: boolean; evidence: boolean },
+  options: FsckOptions,
   terminal: Terminal,
+  open: typeof openSource = openSource,
+): Promise<number> {
+  return orDiskRefused(`${target} cannot be checked`, check(target, options, terminal, open));
+}
+
+async function check(
+  target: string,
+  options: FsckOptions,
+  terminal: Terminal,
+  open: typeof openSource,
 ): Promise<number> {
   const trusted = options.trust === undefined ? undefined : logKeysOf(readTrust(options.trust));
-  const opening = openSource(target, terminal.err, trusted?.[0]?.name);
-  const source = await orDiskRefused(`${target} cannot be opened`, opening);
+  const source = await open(target, terminal.err, trusted?.[0]?.name);
   try {
     const keys = trusted ?? source.keys;
     if (keys === undefined)

@@ -9,14 +9,14 @@ import { base64Encode, utf8Decode } from '../../ledger/core/bytes.ts';
 import { type DepositEntry, formatEntry } from '../../ledger/core/entry.ts';
 import { formatForkReport } from '../../ledger/core/fork-report.ts';
 import { EMPTY_ROOT } from '../../ledger/core/hash.ts';
-import { formatVkey, type VerifierKey } from '../../ledger/core/note.ts';
+import { formatVkey, type VerifierKey, vkeyOf } from '../../ledger/core/note.ts';
 import { formatOmissionReport, parseOmissionReport } from '../../ledger/core/omission-report.ts';
 import type { Signer } from '../../ledger/core/signature.ts';
 import { parseTilePath } from '../../ledger/core/tile.ts';
 import { formatTlogProof } from '../../ledger/core/tlog-proof.ts';
 import { cosignedNote, depositEntry, receiptOf, tilesOfLog } from '../../ledger/monitor/testing.ts';
 import { originHash } from '../../ledger/witness/request.ts';
-import { TestLog, testCosigner } from '../../ledger/witness/testing.ts';
+import { TestLog, testCosigner, testSigner } from '../../ledger/witness/testing.ts';
 import { statementDigest } from '../../verifier/core/statement.ts';
 import { parseTrustBundle, type TrustBundle } from '../../verifier/core/trust.ts';
 import { KEY_FILES } from '../config.ts';
@@ -267,6 +267,34 @@ describe('probata check-receipts and check-report', () => {
       const today = [...replaced, ...['court-3', 'arbitration-1'].flatMap(signersOf)];
       notes.set('/last/checkpoint', await cosignedNote(log, 3, today, secondsAt(LATER)));
       expect(await ask(late), 'by those who are there now').equal(1);
+    });
+
+    it('a larger checkpoint signed with a log key that had been replaced does not hide the one below it', async () => {
+      const today = [...replaced, ...['court-3', 'arbitration-1'].flatMap(signersOf)];
+      notes.set('/larger/checkpoint', await cosignedNote(log, 4, today, secondsAt(LATER)));
+      notes.set('/below/checkpoint', await cosignedNote(log, 3, today, secondsAt(LATER)));
+      const [file, at] = [await receipt(dropped), [`${base}/larger`, `${base}/below`]];
+      const { code, stdout } = await probata('check-receipts', file, '--url', ...at, '--trust', after, '--out', out);
+      expect(code, stdout).equal(1);
+    });
+
+    it('a replaced receipt key accuses nobody by receipts dated after the change, and goes on to before it', async () => {
+      const next = vkeyOf(`${ORIGIN}/receipt`, 0x01, testSigner('next', 0x01).key.publicKey);
+      const on = new StolenLog(log.signer);
+      for (const entry of [kept, last]) on.append(formatEntry(entry));
+      const believed = await changeTo({ ...bundle, receiptKeys: [formatVkey(next), ...bundle.receiptKeys] }, on);
+      notes.set('/replaced/checkpoint', await cosignedNote(on, 3, QUORUM.flatMap(signersOf), secondsAt(9)));
+      const forged = await receipt(depositEntry(6, PAST + LATER * DAY_MS), PAST + (LATER + 1) * DAY_MS);
+      const args = ['--url', `${base}/replaced`, '--out', out, '--trust'];
+      const { code, stdout } = await probata('check-receipts', forged, ...args, believed);
+      expect(code, stdout).equal(2);
+      expect(stdout).contain('had been replaced').contain('note-not-signed');
+      const { receipt: owed, ...evidence } = parseOmissionReport(readFileSync(report, 'utf8'));
+      const accusation = join(data, 'forged.json');
+      writeFileSync(accusation, formatOmissionReport({ ...evidence, receipt: readFileSync(forged, 'utf8') }));
+      expect(await check(accusation, believed)).equal('note-not-signed');
+      expect(owed).contain(dropped.id);
+      expect(await check(report, believed)).equal('proven');
     });
 
     it('courts that have left accuse nobody by what they cosign later', async () => {

@@ -5,10 +5,10 @@
 
 import type { VerifiedTimestamp } from '../../certs/core/timestamp.ts';
 import type { Cosigned } from '../../ledger/core/cosigned.ts';
+import { CLOCK_TOLERANCE_MS } from '../../ledger/core/limits.ts';
 import { evaluatePolicy, honestTime, liarsSurvived, type MemberTime, memberTimes } from '../../ledger/core/policy.ts';
 import type { Passed } from './checks.ts';
 import { type VerifierCode, VerifierError } from './errors.ts';
-import { CLOCK_TOLERANCE_MS } from './limits.ts';
 import { GROUP_OF, type MemberKind } from './statement.ts';
 import type { Trust } from './trust.ts';
 

@@ -35,6 +35,8 @@ export interface Epoch extends Statement {
   readonly number: number;
   /** When it began: by then an honest court had cosigned the change, ms since epoch. Undefined for the first. */
   readonly sinceMs: number | undefined;
+  /** The same by the platform's word: when it received the change as an entry. */
+  readonly changeReceivedMs: number | undefined;
   readonly above: number;
   /** Infinity for the newest. */
   readonly upTo: number;
@@ -46,6 +48,7 @@ export interface Epoch extends Statement {
 interface Change {
   readonly size: number;
   readonly sinceMs: number;
+  readonly receivedMs: number;
   readonly note: string;
 }
 
@@ -66,7 +69,8 @@ export function readEpochs(earlier: readonly Json[], newest: Fields): Epoch[] {
     const [begun, over] = [changes[i - 1], changes[i]];
     const [above, upTo] = [begun?.size ?? 0, over?.size ?? Number.POSITIVE_INFINITY];
     if (upTo <= above) refuse(`the change to epoch ${i + 2} does not come after the one before it`);
-    return { ...statement, number: i + 1, sinceMs: begun?.sinceMs, above, upTo, lastNote: over?.note };
+    const began = { sinceMs: begun?.sinceMs, changeReceivedMs: begun?.receivedMs };
+    return { ...statement, number: i + 1, ...began, above, upTo, lastNote: over?.note };
   });
 }
 
@@ -86,7 +90,7 @@ function readChange(text: string, before: Statement, after: Statement): Change {
   if (checkpoint.size !== index + 1) refuse('a change is not the last entry of its checkpoint');
   checkInclusion(proof, index, checkpoint.size, leafHash(extra), checkpoint.root);
   const sinceMs = cosignedMs(before, after, note) ?? refuse('a change is not cosigned under the policy that it ends');
-  return { size: checkpoint.size, sinceMs, note: noteText };
+  return { size: checkpoint.size, sinceMs, receivedMs: Date.parse(entry.received), note: noteText };
 }
 
 /**

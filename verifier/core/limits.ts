@@ -25,6 +25,3 @@ export const TRUST_NAME_CHARACTERS_MAX = 200;
 
 /** Most evidence files compared in one run: as many as one record can hold. */
 export const EVIDENCE_FILES_MAX = 10_000;
-
-/** How far a court's clock may be ahead of the verifier's, and two claimants' clocks apart, in milliseconds. */
-export const CLOCK_TOLERANCE_MS = 5 * 60 * 1000;
