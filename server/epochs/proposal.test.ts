@@ -73,6 +73,12 @@ describe('server/epochs proposal', function () {
     writeFileSync(key, readFileSync(join(dir, 'keys/log.pem')));
     expect(await refused(dir)).to.match(/^key-mismatch: .*not the ledger\.test\.example that others know/);
     writeFileSync(key, text);
+    // The old one is still listed, for what was promised with it.
+    const receipt = join(dir, 'next/keys/receipt.pem');
+    const next = readFileSync(receipt, 'utf8');
+    writeFileSync(receipt, readFileSync(join(dir, 'keys/receipt.pem')));
+    expect(await refused(dir)).to.match(/^key-mismatch: .*not the ledger\.test\.example\/receipt that others know/);
+    writeFileSync(receipt, next);
     writeFileSync(join(dir, 'next/keys/pdf.pem'), readFileSync(join(dir, 'keys/pdf.pem')));
     expect(await refused(dir)).to.match(/^key-mismatch: .*is not the key of its certificate/);
     rmSync(join(dir, 'next/keys/receipt.pem'));
