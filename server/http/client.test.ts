@@ -75,19 +75,24 @@ describe('server/http/client', () => {
   it('reads an answer under gzip, with the limit on what it says, and refuses a broken one and other codings', async () => {
     const answers: Record<string, [coding: string, body: Uint8Array]> = {
       '/whole': ['gzip', gzipSync('x'.repeat(1000))],
+      '/other-name': ['X-GZip', gzipSync('x'.repeat(1000))],
+      '/none': ['gzip', new Uint8Array(0)],
+      '/junk': ['gzip', new Uint8Array(10)],
       '/large': ['gzip', gzipSync('x'.repeat(1001))],
       '/half': ['gzip', gzipSync('x'.repeat(1000)).subarray(0, 20)],
       '/other': ['br', new Uint8Array(10)],
     };
     const handler = ({ url = '' }: IncomingMessage, response: ServerResponse): void => {
-      const [coding, body] = answers[url] ?? ['identity', new Uint8Array(0)];
+      const [coding, body] = answers[url] ?? expect.fail();
       response.writeHead(200, { 'content-encoding': coding }).end(body);
     };
     await withPair(handler, async ({ http }, { url }) => {
       const get = (path: string) => http({ method: 'GET', url: url + path, ...limits });
-      expect((await get('/whole')).body).deep.equal(new TextEncoder().encode('x'.repeat(1000)));
+      for (const path of ['/whole', '/other-name'])
+        expect((await get(path)).body, path).deep.equal(new TextEncoder().encode('x'.repeat(1000)));
       expect(await refusal(get('/large'))).equal('http-answer-too-large');
-      expect(await refusal(get('/half'))).equal('http-unreachable');
+      expect(await refusal(get('/half'))).equal('http-malformed');
+      expect(await refusal(get('/junk'))).equal('http-malformed');
       expect(await refusal(get('/other'))).equal('http-malformed');
       expect((await get('/none')).body.length).equal(0);
     });

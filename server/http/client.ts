@@ -113,10 +113,24 @@ async function collect(response: IncomingMessage, bytesMax: number): Promise<Uin
 }
 
 function plain(response: IncomingMessage): AsyncIterable<Uint8Array> {
-  const coding = response.headers['content-encoding'] ?? 'identity';
+  // RFC 9110 section 8.4.1: codings are case-insensitive, and x-gzip is gzip.
+  const coding = response.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (coding === 'identity') return response;
-  if (coding !== 'gzip') throw new HttpError('http-malformed', `the answer is under ${coding}, which nobody asked for`);
-  return pipeline(response, createGunzip(), () => undefined);
+  if (coding === 'gzip' || coding === 'x-gzip') return unzipped(response);
+  throw new HttpError('http-malformed', `the answer is under ${coding}, which nobody asked for`);
+}
+
+async function* unzipped(response: IncomingMessage): AsyncGenerator<Uint8Array> {
+  const gunzip = pipeline(response, createGunzip(), () => undefined);
+  try {
+    yield* gunzip;
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (!code.startsWith('Z_')) throw cause;
+    // No body, as of a 204, is no broken one.
+    if (code === 'Z_BUF_ERROR' && gunzip.bytesWritten === 0) return;
+    throw new HttpError('http-malformed', `the answer is broken gzip: ${code}`, { cause });
+  }
 }
 
 function flat(response: IncomingMessage): Record<string, string> {
