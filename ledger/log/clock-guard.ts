@@ -10,6 +10,7 @@ export class ClockGuard {
   #lastMs: number;
   /** Runs while the clock is back. Only it ends that state: else one of two calls in a row could be refused and the next accepted. */
   #poll: ReturnType<typeof setInterval> | undefined;
+  #closed = false;
 
   /** @param lastMs the latest time on the ledger, milliseconds since the epoch */
   constructor(clock: Clock, lastMs: number, onEvent: (event: LogEvent) => void) {
@@ -27,10 +28,11 @@ export class ClockGuard {
     const nowMs = this.#clock();
     const lastMs = Math.max(this.#lastMs, usedMs);
     if (nowMs >= lastMs) return nowMs;
+    if (this.#closed) return undefined;
     this.#onEvent({ kind: 'clock-back', severity: 'alarm', nowMs, lastMs });
     this.#poll = setInterval(() => {
       if (this.#clock() < lastMs) return;
-      this.close();
+      this.#stop();
       this.#onEvent({ kind: 'clock-caught-up', severity: 'info' });
     }, CLOCK_POLL_MS);
     return undefined;
@@ -41,8 +43,13 @@ export class ClockGuard {
     this.#lastMs = Math.max(this.#lastMs, ms);
   }
 
-  /** Stops looking at the clock. */
+  /** Looks at the clock no more by itself, and tells nobody. */
   close(): void {
+    this.#closed = true;
+    this.#stop();
+  }
+
+  #stop(): void {
     clearInterval(this.#poll);
     this.#poll = undefined;
   }
