@@ -11,14 +11,15 @@ import { type FsckProblem, fsck } from '../../ledger/tools/fsck.ts';
 import { orDiskRefused } from '../disk-refusal.ts';
 import { StartError } from '../start-error.ts';
 import type { Terminal } from './context.ts';
-import { type Fetch, openSource } from './ledger-source.ts';
+import { type Fetch, openSource, wantedOf } from './ledger-source.ts';
 import { logKeysOf, readTrust } from './trust.ts';
 
 /**
  * Checks one ledger.
  * @param target URL of a ledger (`…/ledger`, `…/mirror/<origin hash>`) or a platform's or mirror's folder
- * @param options `trust`: trust bundle that names the log's key; a folder's own when not given. `opaque`: the entries are somebody
- *   else's, and nothing is said about what they hold. `evidence`: whether to read the files and certificates of a platform's folder too
+ * @param options `trust`: trust bundle that names the log's keys, also for the heads in a folder; what a folder trusts itself when not
+ *   given. `opaque`: the entries are somebody else's, and nothing is said about what they hold. `evidence`: whether to read the files and
+ *   certificates of a platform's folder too
  * @returns the exit code
  * @throws StartError
  */
@@ -27,11 +28,11 @@ export async function runFsck(
   options: { trust?: string; opaque?: boolean; evidence: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const trusted = options.trust === undefined ? undefined : logKeysOf(readTrust(options.trust));
-  const opening = openSource(target, terminal.err, trusted?.[0]?.name);
+  const trust = options.trust === undefined ? undefined : readTrust(options.trust);
+  const opening = openSource(target, terminal.err, trust && wantedOf(trust));
   const source = await orDiskRefused(`${target} cannot be opened`, opening);
   try {
-    const keys = trusted ?? source.keys;
+    const keys = trust === undefined ? source.keys : logKeysOf(trust);
     if (keys === undefined)
       throw new StartError('input-missing', 'name the trust bundle that has the log’s key with --trust');
     const logKey = await keyOf(source.fetch, keys);
