@@ -65,6 +65,7 @@ async function prove(
   const config = readConfig(dir, 'platform');
   const keyring = await Keyring.open(dir, config.hsm, context.env);
   const stores = await openPlatformStores(dir, context.fatal);
+  context.onHeld?.();
   const client = openHttpClient();
   let missing: Missing | undefined;
   let log: Log | undefined;

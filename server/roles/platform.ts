@@ -62,6 +62,7 @@ export async function openPlatformWith(
     return context.fatal(error);
   };
   const stores = await openPlatformStores(dir, fatal);
+  context.onHeld?.();
   const alarm = openAlarms(dir, log, metrics);
   const cosigners = cosignersOf(config, trust, client.http, stores.ledger, (member, was, is) =>
     alarm('rollback', 'cosigner-went-back', { member, size: is, reason: `it had cosigned size ${was}` }),
