@@ -6,7 +6,7 @@
 import type { Middleware } from 'koa';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Misbehaviour } from './alarms.ts';
-import type { ReadyState } from './health.ts';
+import type { GroupView } from './http/deposit-view.ts';
 import { routeOf } from './http/errors.ts';
 import type { EventLog } from './logging.ts';
 
@@ -18,7 +18,9 @@ export interface MetricSources {
   readonly headSize: () => number;
   readonly members: readonly string[];
   readonly answering: () => ReadonlySet<string>;
-  readonly readiness: () => ReadyState;
+  readonly publishedSize: () => number;
+  readonly groups: () => readonly GroupView[];
+  readonly isReady: () => Promise<boolean>;
 }
 
 /** From a cached page to an upload of an hour. Seconds. */
@@ -85,19 +87,16 @@ export class Metrics {
     this.#gauge('probata_deposits_outstanding', 'Deposits the ledger has not integrated', sources.outstanding);
     this.#gauge('probata_certificates_owed', 'Deposits whose certificate is owed', sources.owed);
     this.#gauge('probata_ledger_size', 'Entries under the newest signed head', sources.headSize);
-    this.#gauge(
-      'probata_published_size',
-      'Entries under the published checkpoint',
-      () => sources.readiness().published ?? 0,
-    );
+    this.#gauge('probata_published_size', 'Entries under the published checkpoint', sources.publishedSize);
+    // What cannot be read makes a platform that is not ready, and no page without figures.
     this.#gauge('probata_ready', '1 when a deposit made now would be certified', () =>
-      Number(sources.readiness().ready),
+      sources.isReady().then(Number, () => 0),
     );
     this.#labelled('probata_cosigner_answering', 'Whether a member answers', 'member', () =>
       sources.members.map((member) => [member, Number(sources.answering().has(member))]),
     );
     this.#labelled('probata_group_short', 'Whether a group has too few answering members', 'group', () =>
-      sources.readiness().groups.map(({ name, short }) => [name, Number(short)]),
+      sources.groups().map(({ name, short }) => [name, Number(short)]),
     );
   }
 
@@ -105,13 +104,13 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #gauge(name: string, help: string, read: () => number): void {
+  #gauge(name: string, help: string, read: () => number | Promise<number>): void {
     new Gauge({
       name,
       help,
       registers: [this.#registry],
-      collect() {
-        this.set(read());
+      async collect() {
+        this.set(await read());
       },
     });
   }

@@ -84,6 +84,7 @@ export class Notary {
   readonly #options: NotaryOptions;
   readonly #feeder: Feeder;
   readonly #committer: Committer;
+  readonly #arrears: Arrears;
   readonly #seen: LedgerSizes;
 
   private constructor(options: NotaryOptions, store: DepositStore, ledger: Log, seen: LedgerSizes, latestId?: string) {
@@ -105,7 +106,7 @@ export class Notary {
       onIntegrated: (id, index) => this.certifier.integrated(id, index),
       fatal,
     });
-    const arrears = new Arrears({
+    this.#arrears = new Arrears({
       store,
       ledger,
       publishedSize: () => publishedSize(ledger),
@@ -122,7 +123,7 @@ export class Notary {
         log(mode === 'single' ? 'info' : 'debug', 'deposit-pending', { id });
       },
       outstandingMax: limits.outstandingMax,
-      isBehind: () => arrears.isBehind(),
+      isBehind: () => this.isInArrears(),
       fatal,
     });
   }
@@ -179,6 +180,11 @@ export class Notary {
   /** True when a submission made now is refused with `pushback`. */
   get isFull(): boolean {
     return this.#committer.isFull;
+  }
+
+  /** True when a submission made now is refused with `quorum-away`. @throws StoreError */
+  isInArrears(): Promise<boolean> {
+    return this.#arrears.isBehind();
   }
 
   /** A deposit of this party; undefined for an unknown id and for another party's alike. */

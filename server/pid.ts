@@ -1,5 +1,6 @@
 /**
- * `run/<name>.pid` beside the members' folders: which process serves a folder now, for scripts and for people.
+ * `run/<name>.pid` beside the members’ folders: which process has a folder now, whether it serves already or still waits at its start, for
+ * scripts and for people.
  * It is a note, not a lock: what keeps two processes from one store is the store's own lock.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,7 @@ export function pidPath(dir: string, name: string): string {
   return join(dirname(resolve(dir)), 'run', `${name}.pid`);
 }
 
-/** Notes that this process serves the folder. */
+/** Notes that this process has the folder. */
 export function writePid(path: string): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `${process.pid}\n`);

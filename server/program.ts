@@ -190,7 +190,10 @@ function operatorCommands(root: Command, context: Context): void {
     .command('fsck')
     .description('derive a whole ledger again from its entries and compare everything; exit 1 when something differs')
     .argument('<url-or-dir>', 'http://127.0.0.1:8600/ledger, a mirror’s prefix, or the folder of a platform or mirror')
-    .option('--trust <file>', 'trust bundle that names the log’s key; a folder’s own by default')
+    .option(
+      '--trust <file>',
+      'trust bundle that names the log’s keys, replaced ones too; what a folder trusts itself by default',
+    )
     .option('--opaque', 'a log that others wrote: say nothing about what its entries hold')
     .option('--no-evidence', 'of a platform’s folder, leave out the evidence and the certificates, which may be large')
     .action(async (target: string, options: { trust?: string; opaque?: boolean; evidence: boolean }) => {

@@ -88,8 +88,27 @@ describe('server/commands fsck of a mirror', () => {
     const { code, told } = await check();
     expect(code).to.equal(0);
     expect(told.join()).to.match(/is checked, and not other\.example/);
-    const source = await openSource(dir, () => {}, other.origin);
+    const source = await openSource(dir, () => {}, { origin: other.origin });
     expect(source.keys?.map(({ name }) => name)).to.deep.equal([other.origin]);
     await source.close();
+  });
+
+  it('refuses a log that the folder does not follow, and says which ones it does', async () => {
+    const dir = consortium.dir('arbitration-1');
+    const { logs } = readConfig(dir, 'mirror');
+    const refused = await openSource(dir, () => {}, { origin: 'third.example' }).catch((error) => error);
+    expect(refused).to.include({ code: 'not-trusted' });
+    expect(refused.message).to.equal(
+      `${dir} does not follow the log third.example, but ${logs.map(({ origin }) => origin).join(', ')}`,
+    );
+  });
+
+  it('says nothing of other logs when one was named: refill has no --trust to name another with', async () => {
+    const dir = consortium.dir('arbitration-1');
+    const { logs } = readConfig(dir, 'mirror');
+    expect(logs, 'another, which would be told of').to.have.length(2);
+    const told: string[] = [];
+    await (await openSource(dir, (line) => told.push(line), { origin: logs[0]?.origin ?? '' })).close();
+    expect(told).to.deep.equal([]);
   });
 });

@@ -4,8 +4,8 @@
  * What a platform keeps of its deposits is fsck-deposits.ts's.
  */
 import { equal, hexEncode } from '../../ledger/core/bytes.ts';
-import { type Checkpoint, openCheckpoint } from '../../ledger/core/checkpoint.ts';
-import { parseNote, type VerifierKey } from '../../ledger/core/note.ts';
+import type { Checkpoint } from '../../ledger/core/checkpoint.ts';
+import { type Note, parseNote } from '../../ledger/core/note.ts';
 import { formatTilePath, parseTilePath, type Tile } from '../../ledger/core/tile.ts';
 import { LogError } from '../../ledger/log/errors.ts';
 import { type HeadRecord, parseHeadRecord, recordHash } from '../../ledger/log/head-record.ts';
@@ -15,15 +15,14 @@ import type { Claim, FsckProblem } from '../../ledger/tools/fsck.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
 import type { Flaw } from './fsck-deposits.ts';
 
+/** The checkpoint of a note that the log signed. @throws LedgerError when a key that it had at that size did not */
+export type OpenNote = (note: Note) => Checkpoint;
+
 type Report = (problem: FsckProblem) => void;
 type Rows = AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>;
 
 /** The heads of a platform, each signed by the log, numbered, on top of the one below it; as claims about the tree. */
-export async function* platformHeads(
-  heads: HeadStore,
-  logKeys: readonly VerifierKey[],
-  report: Report,
-): AsyncGenerator<Claim> {
+export async function* platformHeads(heads: HeadStore, openNote: OpenNote, report: Report): AsyncGenerator<Claim> {
   let below: Uint8Array | undefined;
   yield* headsOf(heads, 'head', report, (bytes, number) => {
     const record = parseHeadRecord(bytes);
@@ -32,18 +31,13 @@ export async function* platformHeads(
     if (record.number !== number) throw new LogError('state-inconsistent', `it says number ${record.number}`);
     if (hexOf(record.previous) !== hexOf(previous))
       throw new LogError('state-inconsistent', 'it does not stand on the head below it');
-    return openCheckpoint(parseNote(record.note), logKeys);
+    return openNote(parseNote(record.note));
   });
 }
 
 /** The checkpoints that a mirror has accepted or cosigned, each signed by the log. */
-export function mirrorHeads(
-  heads: HeadStore,
-  name: string,
-  logKeys: readonly VerifierKey[],
-  report: Report,
-): AsyncGenerator<Claim> {
-  return headsOf(heads, name, report, (bytes) => openCheckpoint(parseNote(parseRemembered(bytes).note), logKeys));
+export function mirrorHeads(heads: HeadStore, name: string, openNote: OpenNote, report: Report): AsyncGenerator<Claim> {
+  return headsOf(heads, name, report, (bytes) => openNote(parseNote(parseRemembered(bytes).note)));
 }
 
 async function* headsOf(
@@ -74,11 +68,11 @@ async function* headsOf(
 export async function* noteClaim(
   path: string,
   note: Uint8Array | undefined,
-  logKeys: readonly VerifierKey[],
+  openNote: OpenNote,
   report: Report,
 ): AsyncGenerator<Claim> {
   if (note === undefined) return;
-  const checkpoint = await attempt(path, report, async () => openCheckpoint(parseNote(note), logKeys));
+  const checkpoint = await attempt(path, report, async () => openNote(parseNote(note)));
   if (checkpoint !== undefined) yield { path, size: checkpoint.size, root: checkpoint.root };
 }
 

@@ -11,11 +11,11 @@ import { type FsckProblem, fsck } from '../../ledger/tools/fsck.ts';
 import { orDiskRefused } from '../disk-refusal.ts';
 import { StartError } from '../start-error.ts';
 import type { Terminal } from './context.ts';
-import { type Fetch, openSource } from './ledger-source.ts';
+import { type Fetch, openSource, wantedOf } from './ledger-source.ts';
 import { logKeysOf, readTrust } from './trust.ts';
 
 export interface FsckOptions {
-  /** Trust bundle that names the log's key; a folder's own when not given. */
+  /** Trust bundle that names the log's keys, also for the heads in a folder; what a folder trusts itself when not given. */
   readonly trust?: string;
   /** The entries are somebody else's, and nothing is said about what they hold. */
   readonly opaque?: boolean;
@@ -45,10 +45,10 @@ async function check(
   terminal: Terminal,
   open: typeof openSource,
 ): Promise<number> {
-  const trusted = options.trust === undefined ? undefined : logKeysOf(readTrust(options.trust));
-  const source = await open(target, terminal.err, trusted?.[0]?.name);
+  const trust = options.trust === undefined ? undefined : readTrust(options.trust);
+  const source = await open(target, terminal.err, trust && wantedOf(trust));
   try {
-    const keys = trusted ?? source.keys;
+    const keys = trust === undefined ? source.keys : logKeysOf(trust);
     if (keys === undefined)
       throw new StartError('input-missing', 'name the trust bundle that has the log’s key with --trust');
     const logKey = await keyOf(source.fetch, keys);

@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path';
 import { utf8Encode } from '../../ledger/core/bytes.ts';
-import { parseCheckpoint } from '../../ledger/core/checkpoint.ts';
+import { openCheckpoint, parseCheckpoint } from '../../ledger/core/checkpoint.ts';
+import { openJudged, type PolicyEpoch } from '../../ledger/core/epoch.ts';
 import { parseNote, parseVkey, type VerifierKey } from '../../ledger/core/note.ts';
 import { parseTilePath } from '../../ledger/core/tile.ts';
 import { LogError } from '../../ledger/log/errors.ts';
@@ -15,6 +16,7 @@ import { Reader } from '../../ledger/log/reader.ts';
 import type { Claim, FsckProblem } from '../../ledger/tools/fsck.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
+import type { Trust } from '../../verifier/core/trust.ts';
 import { readConfig, readRole, TRUST_FILE } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
 import { StartError } from '../start-error.ts';
@@ -32,6 +34,7 @@ import {
   merged,
   mirrorHeads,
   noteClaim,
+  type OpenNote,
   platformHeads,
   platformStages,
   unappliedStep,
@@ -61,20 +64,34 @@ export interface FolderCheck {
   readonly finish: () => Promise<void>;
 }
 
+/** The log that is looked for. */
+export interface Wanted {
+  readonly origin: string;
+  /** Of a bundle that tells of it, oldest first: which keys it had, and up to which size. What the folder itself trusts when not given. */
+  readonly epochs?: readonly PolicyEpoch[];
+}
+
+/** The log that a bundle tells of. */
+export function wantedOf({ policy, epochs }: Trust): Wanted {
+  const log = policy.logs[0];
+  if (log === undefined) throw new Error('invariant: a trust bundle names a log');
+  return { origin: log.key.name, epochs };
+}
+
 /** A line for the operator about what could not be read, or was read elsewhere. */
 type Tell = (line: string) => void;
 
 /**
  * Opens a ledger.
  * @param target URL of one (`…/ledger`, `…/mirror/<origin hash>`, `…/mirror` when the origin is known), or a platform's or mirror's folder
- * @param origin the log that is looked for
+ * @param wanted the log that is looked for; of a mirror's folder the first when not given
  * @throws StartError
  */
-export async function openSource(target: string, tell: Tell, origin?: string): Promise<Source> {
-  if (/^https?:\/\//.test(target)) return overHttp(prefixOf(target.replace(/\/+$/, ''), origin));
+export async function openSource(target: string, tell: Tell, wanted?: Wanted): Promise<Source> {
+  if (/^https?:\/\//.test(target)) return overHttp(prefixOf(target.replace(/\/+$/, ''), wanted?.origin));
   const role = readRole(target);
-  if (role === 'platform') return openPlatform(target, tell);
-  if (role === 'mirror') return openMirror(target, tell, origin);
+  if (role === 'platform') return openPlatform(target, tell, wanted);
+  if (role === 'mirror') return openMirror(target, tell, wanted);
   throw new StartError('input-malformed', `${target} is a court's folder: a court keeps checkpoints, not the ledger`);
 }
 
@@ -102,15 +119,26 @@ function overHttp(prefix: string): Source {
   };
 }
 
-async function openPlatform(dir: string, tell: Tell): Promise<Source> {
+async function openPlatform(dir: string, tell: Tell, wanted: Wanted | undefined): Promise<Source> {
   const { listen } = readConfig(dir, 'platform');
-  const keys = logKeysOf(readTrust(join(dir, TRUST_FILE)));
+  const trust = readTrust(join(dir, TRUST_FILE));
+  const keys = logKeysOf(trust);
   const stores = await openedOr(dir, () => openPlatformStores(dir, failed), tell);
   if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/ledger`), keys };
-  return closedOnError(stores, platformFolder(stores, keys, tell));
+  return closedOnError(stores, platformFolder(stores, keys, judgedBy(wanted?.epochs ?? trust.epochs), tell));
 }
 
-async function platformFolder(stores: PlatformStores, keys: readonly VerifierKey[], tell: Tell): Promise<Source> {
+/** Heads as the epochs of a bundle judge them: a key that was replaced is believed up to the end of its time, and no further. */
+function judgedBy(epochs: readonly PolicyEpoch[]): OpenNote {
+  return (note) => openJudged(note, epochs);
+}
+
+async function platformFolder(
+  stores: PlatformStores,
+  keys: readonly VerifierKey[],
+  open: OpenNote,
+  tell: Tell,
+): Promise<Source> {
   const head = await stores.heads.latest();
   const record = head === undefined ? undefined : parseHeadRecord(head.bytes);
   const note = record?.note;
@@ -122,9 +150,9 @@ async function platformFolder(stores: PlatformStores, keys: readonly VerifierKey
   );
   const published = await stores.ledger.get(PUBLISHED_KEY);
   const folder: Source['folder'] = (report, evidence) => {
-    const publishedClaim = noteClaim('published', published, keys, report);
+    const publishedClaim = noteClaim('published', published, open, report);
     return {
-      claims: merged(platformHeads(stores.heads, keys, report), publishedClaim),
+      claims: merged(platformHeads(stores.heads, open, report), publishedClaim),
       inspect: entryCheck(stores.deposits, step?.oldSize ?? Number.POSITIVE_INFINITY),
       finish: async () => {
         const flaws = depositRowCheck(stores.deposits, size, evidence ? stores.blobs : undefined);
@@ -139,17 +167,29 @@ async function platformFolder(stores: PlatformStores, keys: readonly VerifierKey
 }
 
 /** A mirror holds many logs: one of them is checked, and what it keeps of the others is let be. */
-async function openMirror(dir: string, tell: Tell, origin: string | undefined): Promise<Source> {
+async function openMirror(dir: string, tell: Tell, wanted: Wanted | undefined): Promise<Source> {
   const { listen, logs } = readConfig(dir, 'mirror');
-  const log = logs.find((each) => each.origin === origin) ?? logs[0];
-  if (log === undefined) throw new Error('invariant: a mirror has a log');
+  const log = wanted === undefined ? logs[0] : logs.find(({ origin }) => origin === wanted.origin);
+  if (log === undefined) {
+    if (wanted === undefined) throw new Error('invariant: a mirror has a log');
+    const followed = logs.map(({ origin }) => origin).join(', ');
+    throw new StartError('not-trusted', `${dir} does not follow the log ${wanted.origin}, but ${followed}`);
+  }
   const keys = log.vkeys.map(parseVkey);
   const hash = originHash(log.origin);
   const others = logs.filter((each) => each !== log).map((each) => each.origin);
-  for (const other of others) tell(`${log.origin} is checked, and not ${other}: name its trust bundle with --trust`);
+  // Whoever named a log has chosen.
+  for (const other of wanted === undefined ? others : [])
+    tell(`${log.origin} is checked, and not ${other}: name its trust bundle with --trust`);
   const stores = await openedOr(dir, () => openMirrorStores(dir, failed), tell);
   if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/mirror/${hash}`), keys };
-  return closedOnError(stores, mirrorFolder(stores, hash, others.map(originHash), keys, tell));
+  // Without a bundle there are the keys that the mirror takes today, and no word of any that was replaced.
+  const open = wanted?.epochs === undefined ? signedBy(keys) : judgedBy(wanted.epochs);
+  return closedOnError(stores, mirrorFolder(stores, hash, others.map(originHash), keys, open, tell));
+}
+
+function signedBy(keys: readonly VerifierKey[]): OpenNote {
+  return (note) => openCheckpoint(note, keys);
 }
 
 async function mirrorFolder(
@@ -157,6 +197,7 @@ async function mirrorFolder(
   hash: string,
   otherHashes: readonly string[],
   keys: readonly VerifierKey[],
+  open: OpenNote,
   tell: Tell,
 ): Promise<Source> {
   const head = await stores.heads(hash).latest();
@@ -170,8 +211,8 @@ async function mirrorFolder(
   const held = Math.max(size, pending === undefined ? 0 : parseRemembered(pending.bytes).checkpoint.size);
   const folder: Source['folder'] = (report) => ({
     claims: merged(
-      mirrorHeads(stores.heads(hash), 'mirror checkpoint', keys, report),
-      mirrorHeads(stores.pending(hash), 'pending checkpoint', keys, report),
+      mirrorHeads(stores.heads(hash), 'mirror checkpoint', open, report),
+      mirrorHeads(stores.pending(hash), 'pending checkpoint', open, report),
     ),
     finish: async () => {
       const heads = [hash, ...otherHashes].flatMap((each) => [`heads!mirrored-${each}!`, `heads!pending-${each}!`]);

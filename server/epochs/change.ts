@@ -17,12 +17,12 @@ import type { Signer } from '../../ledger/core/signature.ts';
 import { formatTlogProof } from '../../ledger/core/tlog-proof.ts';
 import { LogError } from '../../ledger/log/errors.ts';
 import { Log } from '../../ledger/log/log.ts';
-import type { Clock, Http } from '../../ledger/log/ports.ts';
+import type { Clock, Cosigner } from '../../ledger/log/ports.ts';
 import { Reader } from '../../ledger/log/reader.ts';
 import { VerifierError } from '../../verifier/core/errors.ts';
 import { statementDigest } from '../../verifier/core/statement.ts';
 import { parseTrustBundle, type TrustBundle } from '../../verifier/core/trust.ts';
-import { type PlatformConfig, readConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
 import { DepositStore, entryOf } from '../intake/deposit-store.ts';
 import { Keyring } from '../keys.ts';
@@ -65,23 +65,26 @@ async function prove(
   const config = readConfig(dir, 'platform');
   const keyring = await Keyring.open(dir, config.hsm, context.env);
   const stores = await openPlatformStores(dir, context.fatal);
+  context.onHeld?.();
   const client = openHttpClient();
-  const missing = new Missing(
-    config.members.map(({ member }) => member),
-    context.log,
-  );
+  let missing: Missing | undefined;
   let log: Log | undefined;
   try {
     const deposits = new DepositStore(stores.deposits);
     const { log: signer } = await readKeys(dir, keyring, trust);
-    const { http } = client;
-    log = await openLog({ signer, config, trust, stores, deposits, http, missing }, context, clock);
+    const cosigners = cosignersOf(config, trust, client.http, stores.ledger);
+    // Those alone: a member whose keys are all revoked is never asked, and would be waited for in vain.
+    missing = new Missing(
+      cosigners.map(({ name }) => name),
+      context.log,
+    );
+    log = await openLog({ signer, trust, stores, deposits, cosigners, missing }, context, clock);
     await appendPending(log, deposits);
     const digest = statementDigest(proposed, trust.statement);
     const index = await appendChange(log, stores, digest, clock);
     return await proven(log, index, trust, proposed);
   } finally {
-    missing.close();
+    missing?.close();
     await log?.close();
     client.close();
     await stores.close();
@@ -91,23 +94,21 @@ async function prove(
 
 interface Opened {
   readonly signer: Signer;
-  readonly config: PlatformConfig;
   readonly trust: PlatformTrust;
   readonly stores: PlatformStores;
   readonly deposits: DepositStore;
-  readonly http: Http;
+  readonly cosigners: readonly Cosigner[];
   readonly missing: Missing;
 }
 
 async function openLog(
-  { signer, config, trust, stores: { tiles, heads, ledger }, deposits, http, missing }: Opened,
+  { signer, trust, stores: { tiles, heads, ledger }, deposits, cosigners, missing }: Opened,
   { log, fatal }: RoleContext,
   clock: Clock,
 ): Promise<Log> {
   return Log.open({
     origin: trust.logKey.name,
-    ...{ signer, tiles, heads, index: ledger, policy: trust.policy, past: trust.past, clock, fatal },
-    cosigners: cosignersOf(config, trust, http, ledger),
+    ...{ signer, tiles, heads, index: ledger, cosigners, policy: trust.policy, past: trust.past, clock, fatal },
     onSequenced: (first, entries) => deposits.sequenced(first, entries),
     onPublished: () => {},
     onEvent: (event) => {

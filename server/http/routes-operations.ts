@@ -19,7 +19,7 @@ async function sendAlive(ctx: Context): Promise<void> {
 
 /** 200 when a deposit made now would be certified. */
 async function sendReady({ readiness }: Platform, ctx: Context): Promise<void> {
-  const state = readiness.state();
+  const state = await readiness.state();
   ctx.status = state.ready ? 200 : 503;
   ctx.body = state;
   ctx.set('Cache-Control', 'no-store');

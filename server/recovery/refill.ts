@@ -73,7 +73,7 @@ export async function refill(
     throw error;
   });
   const client = openHttpClient();
-  const source = await openSource(from, tell, trust.logKey.name).catch(async (error) => {
+  const source = await openSource(from, tell, { origin: trust.logKey.name }).catch(async (error) => {
     await stores.close();
     throw error;
   });

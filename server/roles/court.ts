@@ -32,6 +32,7 @@ export const openCourt: OpenRole = async (dir, context) => {
   const path = readChain(join(dir, KEY_FILES.tsaChain)).map(parseCertificate);
   const sign = await keyring.p256('tsa', path[0] as X509);
   const stores = await openCourtStores(dir, context.fatal);
+  context.onHeld?.();
   const clock = Date.now;
   const logs = trustedLogs(dir, config);
   const alarm = openAlarms(dir, log, metrics);

@@ -26,6 +26,7 @@ export const openMirror: OpenRole = async (dir, context) => {
   const log = metrics.counting(context.log);
   const signers = cosignerSigners(dir, await Keyring.open(dir, config.hsm, context.env), config);
   const stores = await openMirrorStores(dir, context.fatal);
+  context.onHeld?.();
   const logs = trustedLogs(dir, config);
   const alarm = openAlarms(dir, log, metrics);
   const client = openHttpClient();

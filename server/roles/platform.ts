@@ -62,6 +62,7 @@ export async function openPlatformWith(
     return context.fatal(error);
   };
   const stores = await openPlatformStores(dir, fatal);
+  context.onHeld?.();
   const alarm = openAlarms(dir, log, metrics);
   const cosigners = cosignersOf(config, trust, client.http, stores.ledger, (member, was, is) =>
     alarm('rollback', 'cosigner-went-back', { member, size: is, reason: `it had cosigned size ${was}` }),
@@ -134,7 +135,8 @@ async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readi
   let notary: Notary | undefined;
   const publishedSize = (): number | undefined => notary?.ledger.published()?.checkpoint.size;
   const clockIsBehind = (): boolean => notary !== undefined && notary.ledger.now(0) === undefined;
-  const readiness = new Readiness({ policy, cosigners, publishedSize, clockIsBehind });
+  const isInArrears = async (): Promise<boolean> => (await notary?.isInArrears()) ?? false;
+  const readiness = new Readiness({ policy, cosigners, publishedSize, clockIsBehind, isInArrears });
   const { tiles, heads, ledger, deposits, blobs } = stores;
   const tell = ledgerEvents(log, readiness, alarm);
   const origin = trust.logKey.name;
@@ -194,6 +196,8 @@ function watch(
     headSize: () => notary.headSize,
     members: members.map(({ member }) => member),
     answering: () => readiness.answering(),
-    readiness: () => readiness.state(),
+    publishedSize: () => notary.ledger.published()?.checkpoint.size ?? 0,
+    groups: () => readiness.groups(),
+    isReady: async () => (await readiness.state()).ready,
   });
 }

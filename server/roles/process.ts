@@ -1,5 +1,5 @@
 /**
- * The life of one role's process: open, note the pid, serve until told to stop, close in order, exit.
+ * The life of one role's process: open, serve until told to stop, close in order, exit. Its pid is noted from when the folder is its own.
  * Told to stop: SIGTERM, SIGINT, or the end of stdin when `probata start` is the parent (so that no role outlives it unseen).
  * Fail-stop: after a failed write or a broken invariant nothing this process believes may be trusted, so it exits at once with code 70,
  * closing nothing, and the next start recovers from what is on disk.
@@ -28,6 +28,11 @@ export interface RoleContext {
   readonly log: EventLog;
   /** Ends the process at once, for failures after which its memory cannot be trusted. */
   readonly fatal: (error: Error) => never;
+  /**
+   * Hears that the folder is this process's: its store is open, so nobody else has it. It may be told more than once, and long before the
+   * role serves: a start may wait for others for hours.
+   */
+  readonly onHeld?: () => void;
   /** Where the passphrase and the PIN come from (keys/secrets.ts); without it, there are none. */
   readonly env?: Env;
 }
@@ -49,9 +54,13 @@ export async function runRole(dir: string, open: OpenRole, env: Env): Promise<vo
   const fatal = (error: Error): never => failStop(log, error);
   // Also rejections that nobody handles: whatever was being done is half done.
   process.on('uncaughtException', fatal);
-  const role = await open(dir, { log, fatal, env });
   const pid = pidPath(dir, name);
-  writePid(pid);
+  // Not before: a process that finds the folder in use must not take the other's note.
+  const onHeld = (): void => writePid(pid);
+  const role = await open(dir, { log, fatal, onHeld, env }).catch((error) => {
+    removePid(pid);
+    throw error;
+  });
   log('info', 'listening', { url: role.url, pid: process.pid, ms: Date.now() - startedAt });
 
   const cause = await stopRequested();

@@ -6,6 +6,7 @@ import { parseNote } from '../../ledger/core/note.ts';
 import { parseTlogProof } from '../../ledger/core/tlog-proof.ts';
 import { parseTrustBundle, type TrustBundle } from '../../verifier/core/trust.ts';
 import { readConfig, TRUST_FILE } from '../config.ts';
+import { propose } from '../epochs/propose.ts';
 import type { DepositView } from '../http/deposit-view.ts';
 import { digests, until } from '../testing.ts';
 import { cosignersOf, readTrust } from './platform-setup.ts';
@@ -88,5 +89,22 @@ describe('server/roles with a revoked court', function () {
     const [first] = config.members;
     if (first === undefined) throw new Error('there are members');
     expect(() => cosigners([{ ...first, member: 'court-9' }])).throw('no member court-9');
+  });
+
+  it('waits in a change of policy for everybody but that court, and names nobody else', async () => {
+    await consortium.stop('platform');
+    await consortium.stop('arbitration-1');
+    await propose(consortium.dir('platform'), { member: [], leave: [], newKey: ['receipt'], revoke: [] }, Date.now());
+    const waiting = consortium.startPlatform();
+    const told = (): unknown => consortium.events.findLast(({ event }) => event === 'epoch-waiting')?.fields['reason'];
+    try {
+      // On a slow machine the first one may come before the others have answered.
+      await until(() => told() !== undefined && !/court-[234]/.test(String(told())));
+      expect(told()).equal('no answer from arbitration-1');
+    } finally {
+      await consortium.startMember('arbitration-1');
+      await waiting;
+    }
+    await untilReadiness('200');
   });
 });
