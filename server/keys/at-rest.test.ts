@@ -1,5 +1,5 @@
 /** T51, files: what lies on disk, who may read it, and every way in which it does not open. With SoftHSM: hsm.interop.test.ts. */
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import {
   chmodSync,
   cpSync,
@@ -18,20 +18,9 @@ import { join } from 'node:path';
 import { scrypt as nobleScrypt } from '@noble/hashes/scrypt.js';
 import { expect } from 'chai';
 import { parseCertificate, type X509 } from '../../certs/core/x509.ts';
-import { decryptKeys, encryptKeys, passphraseKeys } from '../commands/key.ts';
+import { decryptKeys } from '../commands/key.ts';
 import { KEY_FILES, readConfig } from '../config.ts';
-import { rotate } from '../epochs/member.ts';
-import {
-  generateKey,
-  Keyring,
-  newSeal,
-  readChain,
-  readP256Key,
-  readSigner,
-  type Seal,
-  signerOf,
-  writeKeyFile,
-} from '../keys.ts';
+import { generateKey, Keyring, newSeal, readChain, readSigner, type Seal, signerOf, writeKeyFile } from '../keys.ts';
 import { cosignerSigners } from '../roles/cosigner-setup.ts';
 import { initConsortium } from '../roles/init.ts';
 import { readKeys, readTrust } from '../roles/platform-setup.ts';
@@ -40,19 +29,11 @@ import { formatKey, parseKey } from './files.ts';
 import { pemDecode, pemEncode } from './pem.ts';
 import { finishRewrite, rewriteKeys } from './rewrite.ts';
 import { type Env, keySecrets, readSecret, takeSecrets } from './secrets.ts';
+import { COURT_NAME, codeOf, courtKeys } from './testing.ts';
 
 const SECRET = 'correct horse 正确 battery';
 const RIGHT: Env = { PROBATA_PASSPHRASE: SECRET };
-const NAME = 'court-1.demo.example';
-async function code(run: () => unknown): Promise<unknown> {
-  try {
-    await run();
-  } catch (error) {
-    expect((error as Error).message, 'an error never shows a secret').not.contain(SECRET);
-    return (error as { code?: string }).code;
-  }
-  return undefined;
-}
+const code = (run: () => unknown): Promise<unknown> => codeOf(run, SECRET);
 
 describe('server/keys at rest (T51)', () => {
   const passphrase = new Passphrase(SECRET);
@@ -75,16 +56,7 @@ describe('server/keys at rest (T51)', () => {
   });
   after(() => rmSync(made, { recursive: true }));
 
-  /** Opens every key of the court. @returns what they sign as */
-  function opens(by?: Passphrase): string[] {
-    finishRewrite(court);
-    const signers = [
-      readSigner(join(court, KEY_FILES.ed25519), NAME, 0x04, by).key,
-      readSigner(join(court, KEY_FILES.mlDsa44), NAME, 0x06, by).key,
-    ];
-    const tsa = createPublicKey(readP256Key(join(court, KEY_FILES.tsa), by)).export({ type: 'spki', format: 'der' });
-    return [...signers.map(({ publicKey }) => publicKey), tsa].map((bytes) => Buffer.from(bytes).toString('hex'));
-  }
+  const opens = (by?: Passphrase): string[] => courtKeys(court, by);
 
   /** The seal under which a key file lies: its salt has been paid for already. */
   function sealOf(path: string): Seal {
@@ -145,7 +117,7 @@ describe('server/keys at rest (T51)', () => {
       chmodSync(key, 0o600);
     }
     const keyring = await Keyring.open(court, undefined, env);
-    expect(keyring.signer('ed25519', NAME, 0x04).key.name).equal(NAME);
+    expect(keyring.signer('ed25519', COURT_NAME, 0x04).key.name).equal(COURT_NAME);
   });
 
   it('3. a wrong passphrase is refused, for each kind of key', async () => {
@@ -171,13 +143,15 @@ describe('server/keys at rest (T51)', () => {
       expect(await code(() => parseKey(text.slice(0, length), passphrase, 'it'))).equal('key-malformed');
     for (let length = 0; length < der.length; length++)
       expect(await code(() => decryptKey(der.subarray(0, length), passphrase.derive, 'it'))).equal('key-malformed');
-    const whole = signerOf(formatKey(parseKey(text, passphrase, 'it')), NAME, 0x06).key;
+    const whole = signerOf(formatKey(parseKey(text, passphrase, 'it')), COURT_NAME, 0x06).key;
     // The IV and the contents; the parameters before them are the subject of case 7.
     for (let at = der.length - 96; at < der.length; at++) {
       const changed = der.slice();
       changed[at] = (changed[at] as number) ^ 0x01;
       writeFileSync(path, pemEncode('ENCRYPTED PRIVATE KEY', changed));
-      const refused = await code(() => expect(readSigner(path, NAME, 0x06, passphrase).key).not.deep.equal(whole));
+      const refused = await code(() =>
+        expect(readSigner(path, COURT_NAME, 0x06, passphrase).key).not.deep.equal(whole),
+      );
       expect(refused, `bit of byte ${at}`).oneOf([undefined, 'passphrase-wrong', 'key-malformed']);
     }
   });
@@ -213,7 +187,7 @@ describe('server/keys at rest (T51)', () => {
     // The control: without what names it, any key of the right kind would do.
     const stranger = join(court, 'stranger.pem');
     writeKeyFile(stranger, generateKey(0x04));
-    expect(await code(() => readSigner(stranger, NAME, 0x04))).equal(undefined);
+    expect(await code(() => readSigner(stranger, COURT_NAME, 0x04))).equal(undefined);
   });
 
   it('7. scrypt parameters that are too weak or not to be paid are refused before any work', async () => {
@@ -244,31 +218,6 @@ describe('server/keys at rest (T51)', () => {
     const weak = { ...fine, cost: 16 };
     const weakly = encryptKey(pkcs8, weak, () => scrypt(SECRET, weak));
     expect(decryptKey(weakly, (parameters) => scrypt(SECRET, parameters), 'it')).deep.equal(pkcs8);
-  });
-
-  it('8. the keys of a member are rewritten together: encrypted, decrypted, under another passphrase', async () => {
-    const keys = opens(passphrase);
-    const names = [KEY_FILES.ed25519, KEY_FILES.mlDsa44, KEY_FILES.tsa];
-    const chain = readFileSync(join(court, KEY_FILES.tsaChain));
-    const another = new Passphrase('another');
-    expect(passphraseKeys(court, { ...RIGHT, PROBATA_NEW_PASSPHRASE: 'another' })).deep.equal(names);
-    expect(await code(() => opens(passphrase))).equal('passphrase-wrong');
-    expect(opens(another)).deep.equal(keys);
-    expect(await code(() => encryptKeys(court, RIGHT))).equal('passphrase-wrong');
-    expect(opens(another)).deep.equal(keys);
-    expect(decryptKeys(court, { PROBATA_PASSPHRASE: 'another' })).deep.equal(names);
-    expect(opens()).deep.equal(keys);
-    // A key in the clear among encrypted ones: encrypt takes both.
-    expect(encryptKeys(court, RIGHT)).deep.equal(names);
-    writeFileSync(join(court, KEY_FILES.tsa), p256);
-    expect(await code(() => opens(passphrase))).equal('key-in-the-clear');
-    expect(encryptKeys(court, RIGHT)).deep.equal(names);
-    expect(opens(passphrase).slice(0, 2)).deep.equal(keys.slice(0, 2));
-    expect(readFileSync(join(court, KEY_FILES.tsaChain))).deep.equal(chain);
-    expect(readdirSync(court).sort()).deep.equal(['config.json', 'keys']);
-    expect(await code(() => encryptKeys(court, {}))).equal('passphrase-missing');
-    expect(await code(() => passphraseKeys(court, RIGHT))).equal('passphrase-missing');
-    expect(await code(() => encryptKeys(data, RIGHT)), 'no member’s folder').equal('key-missing');
   });
 
   it('9. a rewrite that is interrupted anywhere leaves one passphrase that opens every key', async () => {
@@ -307,27 +256,6 @@ describe('server/keys at rest (T51)', () => {
     cpSync(join(rewritten, names[0] as string), join(court, 'keys', names[0] as string));
     finishRewrite(court);
     for (const one of [passphrase, another]) expect(await code(() => opens(one))).equal('passphrase-wrong');
-  });
-
-  it('keys that a member is going over to are rewritten with those in use, and a withdrawn one does not come back', async () => {
-    const opensAll = (PROBATA_PASSPHRASE?: string): Promise<unknown> =>
-      code(async () => {
-        const keyring = await Keyring.open(court, undefined, { PROBATA_PASSPHRASE });
-        expect(cosignerSigners(court, keyring, readConfig(court, 'court'))).lengthOf(4);
-      });
-    await rotate(court, { timestamps: true }, Date.now(), RIGHT);
-    expect(passphraseKeys(court, { ...RIGHT, PROBATA_NEW_PASSPHRASE: 'another' })).include(join('next', KEY_FILES.tsa));
-    expect(await opensAll('another')).equal(undefined);
-    expect(decryptKeys(court, { PROBATA_PASSPHRASE: 'another' })).lengthOf(6);
-    expect(await opensAll()).equal(undefined);
-    expect(encryptKeys(court, RIGHT)).lengthOf(6);
-    expect(await opensAll(SECRET)).equal(undefined);
-    // Committed, and `next` removed before it was finished.
-    cpSync(join(court, 'keys'), join(court, 'keys.next/keys'), { recursive: true });
-    cpSync(join(court, 'next/keys'), join(court, 'keys.next/next'), { recursive: true });
-    rmSync(join(court, 'next'), { recursive: true });
-    expect(opens(passphrase)).lengthOf(3);
-    expect(readdirSync(court).sort()).deep.equal(['config.json', 'keys', 'member.json']);
   });
 
   it('10. secrets leave the environment of the program, come from one place, and go to a child by name only', async () => {

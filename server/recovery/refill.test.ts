@@ -58,21 +58,26 @@ describe('refill', function () {
     const narrower = ['tile/entries/001.p/43', 'tile/0/001.p/43'];
     expect(rows).to.include.members([...present, ...narrower].map((name) => PLATFORM_TILES + name));
     const other = utf8Encode('another');
-    const defects: Record<string, (key: string, i: number) => Promise<void>> = {
-      rotten: (key, i) => rot(dir, key, 5 + i * 7919),
-      another: (key) => below(dir, (db) => db.put(key, concat(sha256(concat(utf8Encode(key), other)), other))),
-      gone: (key) => below(dir, (db) => db.del(key)),
-    };
-    for (const [what, plant] of Object.entries(defects)) {
-      // A narrower form that rots is taken away: there is nothing more to mend.
-      const damaged = what === 'rotten' ? [...present, ...narrower] : present;
-      for (const [i, name] of damaged.entries()) await plant(PLATFORM_TILES + name, i);
-      const { said } = await fsck();
-      for (const name of damaged) expect(said, what).to.include(name);
-      expect(await fromMirror(), what).to.deep.equal({ ...whole, mended: damaged.length });
-      const after = await fsck();
-      expect(after.code, after.said).to.equal(0);
+    const defects: ((key: string, i: number) => Promise<void>)[] = [
+      (key, i) => rot(dir, key, 5 + i * 7919),
+      (key) => below(dir, (db) => db.put(key, concat(sha256(concat(utf8Encode(key), other)), other))),
+      (key) => below(dir, (db) => db.del(key)),
+    ];
+    // Each row each kind once, and all of them at once. A narrower form that rots is taken away: there is nothing more to mend.
+    for (let turn = 0; turn < defects.length; turn++) {
+      const damaged = turn === 0 ? [...present, ...narrower] : present;
+      for (const [i, name] of damaged.entries()) {
+        const kind = narrower.includes(name) ? 0 : (i + turn) % defects.length;
+        await defects[kind]?.(PLATFORM_TILES + name, i);
+      }
+      if (turn === 0) {
+        const { said } = await fsck();
+        for (const name of damaged) expect(said).to.include(name);
+      }
+      expect(await fromMirror(), `turn ${turn}`).to.deep.equal({ ...whole, mended: damaged.length });
     }
+    const { code, said } = await fsck();
+    expect(code, said).to.equal(0);
     const all = await tileRows();
     for (const [i, key] of all.entries()) await rot(dir, key, i * 7919);
     expect(await fromMirror()).to.deep.equal({ ...whole, mended: all.length });
