@@ -76,6 +76,7 @@ export class Mirror {
     let kept = 0;
     for (const range of packageRanges(start, end)) {
       holding.waiting = await orRefuseRead(400, readPackage(reader, range, onHeld));
+      if (holding.givenUp) holding.waiting = undefined;
       if (!(await log.keep(range, () => this.#unfinished.take(holding), target))) {
         // SPEC tlog-mirror: "If at least one entry package was authenticated and saved, but the mirror has not yet received all packages …
         // 202"; "no entry package was authenticated and saved before the body ended … 400".

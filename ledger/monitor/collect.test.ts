@@ -52,6 +52,14 @@ describe('ledger/monitor checkpoints collected', () => {
     expect(await collected(notes)).to.deep.equal(['9: 30 30', '5: 20 20']);
   });
 
+  it('have the log’s line once, through however many changes it kept its key', async () => {
+    const note = await shown(9, RECEIPT_COURTS, 30);
+    const http: Http = async () => ({ status: 200, headers: {}, body: note });
+    const policy = { ...POLICY, logs: Array(65).fill(POLICY.logs[0]) };
+    const { notes } = await collectNotes(['http://node-0', 'http://node-1'], policy, [], http);
+    expect(notes.map((text) => parseNote(text).signatures.length)).to.deep.equal([1 + RECEIPT_COURTS.length]);
+  });
+
   it('keep what a court signed before its key was revoked, whatever is signed with it later', async () => {
     const notes = [
       await shown(9, [first], REVOKED + 5),

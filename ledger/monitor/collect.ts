@@ -114,5 +114,7 @@ function join(heads: readonly SignedHead[], policy: Policy, revoked: readonly Re
 
 /** The log's signatures, of each of its keys one: which of them it had at that size is for others to say. */
 function logLines(signatures: readonly NoteSignature[], { logs }: Policy): NoteSignature[] {
-  return logs.flatMap(({ key }) => signatures.find((line) => isSignedBy(line, key)) ?? []);
+  const lines = logs.flatMap(({ key }) => signatures.find((line) => isSignedBy(line, key)) ?? []);
+  // A key that the log kept through changes is listed once for each.
+  return [...new Set(lines)];
 }

@@ -119,15 +119,15 @@ async function newestNote({ urls, trust: { epochs }, http, terminal }: Sources):
 }
 
 function isJudgedGood(text: string, epochs: Trust['epochs']): boolean {
-  const note = parseNote(text);
   try {
+    const note = parseNote(text);
     openJudged(note, epochs);
+    return isAccepted(note, epochs);
   } catch (error) {
     // Signed with a key that the log did not have at that size.
     if (error instanceof LedgerError) return false;
     throw error;
   }
-  return isAccepted(note, epochs);
 }
 
 function complain(failures: readonly Error[], terminal: Terminal): void {

@@ -114,7 +114,7 @@ async function collect(response: IncomingMessage, bytesMax: number): Promise<Uin
 
 function plain(response: IncomingMessage): AsyncIterable<Uint8Array> {
   // RFC 9110 section 8.4.1: codings are case-insensitive, and x-gzip is gzip.
-  const coding = response.headers['content-encoding']?.toLowerCase() ?? 'identity';
+  const coding = response.headers['content-encoding']?.toLowerCase() || 'identity';
   if (coding === 'identity') return response;
   if (coding === 'gzip' || coding === 'x-gzip') return unzipped(response);
   throw new HttpError('http-malformed', `the answer is under ${coding}, which nobody asked for`);

@@ -64,7 +64,8 @@ function gunzipOf(ctx: Context): Gunzip | undefined {
   const encoding = ctx.get('Content-Encoding').toLowerCase();
   if (encoding === '' || encoding === 'identity') return undefined;
   // SPEC tlog-mirror: "Mirrors MUST support receiving `Content-Encoding: gzip` in `add-entries` requests."
-  if (encoding !== 'gzip') throw new Refusal('content-encoding-unsupported');
+  // RFC 9110 section 8.4.1.3: x-gzip is the same.
+  if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new Refusal('content-encoding-unsupported');
   // A body cut off counts as one that ended there: what came before it is kept.
   const gunzip = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
   ctx.req.once('close', () => {

@@ -21,6 +21,7 @@ const CALLS = [
   'readFileSync',
   'readdirSync',
   'renameSync',
+  'rmdirSync',
   'rmSync',
   'writeFileSync',
 ] as const;
@@ -194,6 +195,30 @@ describe('server/keys rewrite', () => {
       if (met?.startsWith('rmSync')) expect(there.at(-1), met).equal(false);
     }
     expect(there).include.members([true, false]);
+  });
+
+  it('that is finished late takes nothing of one that was committed since', () => {
+    /** A committed rewrite of all keys in place. @returns what it wrote of the last of them */
+    const commit = (dir: string): string => {
+      mkdirSync(join(dir, 'keys.next/keys'), { recursive: true });
+      for (const name of [...NAMES, KEPT]) writeKeyFile(join(dir, 'keys.next/keys', name), generateKey(0x01));
+      return readFileSync(join(dir, 'keys.next/keys', KEPT), 'utf8');
+    };
+    for (let number = 0, met: string | undefined = ''; met !== undefined; number++) {
+      const dir = proven();
+      let latest = commit(dir);
+      met = meeting(
+        number,
+        () => finishRewrite(dir),
+        () => {
+          finishRewrite(dir);
+          latest = commit(dir);
+        },
+      );
+      finishRewrite(dir);
+      expect(readFileSync(join(dir, 'keys', KEPT), 'utf8'), `${number}: ${met}`).equal(latest);
+      expect(readdirSync(dir), `${number}: ${met}`).not.include('keys.next');
+    }
   });
 
   it('waits for a move that a crash cut short', () => {

@@ -20,6 +20,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -60,9 +61,10 @@ export function rewriteKeys(dir: string, opens: Passphrase | undefined, seal: Se
     paths = writePart(dir, part, opens, seal);
     renameSync(part, join(dir, NEXT));
   } catch (cause) {
-    const isTaken = !existsSync(part);
+    // Another rewrite took it away, or committed first.
+    const isSecond = !existsSync(part) || isNotEmpty(cause);
     rmSync(part, { recursive: true, force: true });
-    throw isTaken ? busy(dir, cause) : cause;
+    throw isSecond ? busy(dir, cause) : cause;
   }
   syncFolder(dir);
   finishRewrite(dir);
@@ -124,7 +126,8 @@ export function finishRewrite(dir: string): void {
   const next = join(dir, NEXT);
   if (!existsSync(next)) return;
   for (const { folder, part } of FOLDERS) movePart(join(next, part), join(dir, folder));
-  rmSync(next, { recursive: true, force: true });
+  // Empty, or another rewrite has been committed since: its files are not this one's to remove.
+  for (const folder of [...FOLDERS.map(({ part }) => join(next, part)), next]) removeIfEmpty(folder);
   syncFolder(dir);
 }
 
@@ -132,6 +135,7 @@ export function finishRewrite(dir: string): void {
 function movePart(from: string, to: string): void {
   for (const name of namesIn(from)) {
     if (existsSync(join(to, name))) unlessGone(() => renameSync(join(from, name), join(to, name)));
+    else rmSync(join(from, name), { force: true });
   }
   // The moves before the mark goes: without it nobody would finish them.
   unlessGone(() => syncFolder(to));
@@ -150,6 +154,20 @@ export function installKeys(dir: string, move: () => void): void {
   } finally {
     rmSync(mark, { force: true });
   }
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    unlessGone(() => rmdirSync(folder));
+  } catch (error) {
+    if (!isNotEmpty(error)) throw error;
+  }
+}
+
+/** POSIX lets a system choose between the two. */
+function isNotEmpty(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOTEMPTY' || code === 'EEXIST';
 }
 
 function namesIn(folder: string): string[] {

@@ -118,7 +118,7 @@ function watched({ peers, logs }: CourtConfig | MirrorConfig, places: readonly P
 function rewrite(dir: string, before: object, after: object): void {
   if (JSON.stringify(before) === JSON.stringify(after)) return;
   const path = join(dir, CONFIG_FILE);
-  writeFileSync(`${path}.new`, formatConfig(after));
+  writeFileSync(`${path}.new`, formatConfig(after), { flush: true });
   renameSync(`${path}.new`, path);
 }
 

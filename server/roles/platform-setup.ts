@@ -10,6 +10,7 @@ import { withoutRevoked } from '../../ledger/core/cosigned.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
 import type { VerifierKey } from '../../ledger/core/note.ts';
 import type { Policy } from '../../ledger/core/policy.ts';
+import { receiptKeyName } from '../../ledger/core/receipt.ts';
 import type { Signer } from '../../ledger/core/signature.ts';
 import { everyKey, type PastEpoch } from '../../ledger/log/past-epoch.ts';
 import { witnessesUnder } from '../../ledger/log/policy-members.ts';
@@ -82,10 +83,16 @@ export async function readKeys(
   const origin = logKey.name;
   const [certificate, ...above] = readChain(join(dir, KEY_FILES.pdfChain)).map(parseCertificate);
   if (certificate === undefined) throw new Error('invariant: a chain is not empty');
+  const receiptName = receiptKeyName(origin);
   return {
     log: keyring.signer('log', origin, 0x01, [logKey]),
     // Those behind the first are listed for what was promised earlier: nothing that they sign now would be owed.
-    receipt: keyring.signer('receipt', `${origin}/receipt`, 0x01, receiptKeys.slice(0, 1)),
+    receipt: keyring.signer(
+      'receipt',
+      receiptName,
+      0x01,
+      receiptKeys.filter(({ name }) => name === receiptName).slice(0, 1),
+    ),
     pdf: await keyring.p256('pdf', certificate),
     pdfPath: [certificate, ...above],
   };
