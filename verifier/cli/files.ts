@@ -37,7 +37,7 @@ export async function hashEvidence(path: string): Promise<Evidence> {
   const [sha256, sm3] = [createHash('sha256'), createHash('sm3')];
   let size = 0;
   const file = await open(path, 'r').catch(refuse(path));
-  // One buffer for all of it: what a stream reads ahead is freed late when the machine is busy.
+  // One buffer for all of it: a large file needs no more memory than a small one.
   const buffer = new Uint8Array(CHUNK_BYTES);
   try {
     for (;;) {

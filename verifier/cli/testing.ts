@@ -22,11 +22,17 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/**
+ * Prints the largest memory use of a process at its end, in MiB. Linux counts that of the process that started it into `maxRSS`, its `VmHWM`
+ * alone is its own; where there is none, `maxRSS` has to do.
+ */
+const PRINTING = `import { existsSync, readFileSync } from 'node:fs';
+  const own = () => /VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))[1];
+  process.on('exit', () =>
+    process.stderr.write(String((existsSync('/proc/self/status') ? own() : process.resourceUsage().maxRSS) >> 10)));`;
+
 /** Node options that make the program end with its largest memory use in MiB on standard error. */
-export const PRINT_MEMORY = [
-  '--import',
-  'data:text/javascript,process.on("exit",()=>process.stderr.write(String(process.resourceUsage().maxRSS>>10)))',
-];
+export const PRINT_MEMORY = ['--import', `data:text/javascript,${encodeURIComponent(PRINTING)}`];
 
 /** @param nodeOptions for node itself, before the program */
 export function runProgram(args: readonly string[], nodeOptions: readonly string[] = []): Promise<Ended> {
