@@ -261,8 +261,15 @@ describe('server/http/cosigner routes', () => {
       const packed = await ask('POST', '/mirror/add-entries', gzipSync(body), { 'content-encoding': 'gzip' });
       expect(packed.status).equal(200);
       expect(packed.headers['accept-encoding']).equal('gzip');
-      const plain = await ask('POST', '/mirror/add-entries', body);
-      expect(plain.status).equal(200);
+      for (const headers of [{}, { 'content-encoding': 'X-GZip' }]) {
+        const again = await ask(
+          'POST',
+          '/mirror/add-entries',
+          'content-encoding' in headers ? gzipSync(body) : body,
+          headers,
+        );
+        expect(again.status).equal(200);
+      }
     });
 
     it('keeps what was authenticated before a compressed body was cut off', async () => {

@@ -107,6 +107,13 @@ describe('server/keys rewrite', () => {
     }
   }
 
+  /** A committed rewrite of all keys in place. @returns what it wrote of the last of them */
+  function commit(dir: string): string {
+    mkdirSync(join(dir, 'keys.next/keys'), { recursive: true });
+    for (const name of [...NAMES, KEPT]) writeKeyFile(join(dir, 'keys.next/keys', name), generateKey(0x01));
+    return readFileSync(join(dir, 'keys.next/keys', KEPT), 'utf8');
+  }
+
   it('that a change overtakes at any point changes nothing, or was finished before it', () => {
     const seen = new Set<boolean>();
     for (let number = 0, met: string | undefined = ''; met !== undefined; number++) {
@@ -198,12 +205,6 @@ describe('server/keys rewrite', () => {
   });
 
   it('that is finished late takes nothing of one that was committed since', () => {
-    /** A committed rewrite of all keys in place. @returns what it wrote of the last of them */
-    const commit = (dir: string): string => {
-      mkdirSync(join(dir, 'keys.next/keys'), { recursive: true });
-      for (const name of [...NAMES, KEPT]) writeKeyFile(join(dir, 'keys.next/keys', name), generateKey(0x01));
-      return readFileSync(join(dir, 'keys.next/keys', KEPT), 'utf8');
-    };
     for (let number = 0, met: string | undefined = ''; met !== undefined; number++) {
       const dir = proven();
       let latest = commit(dir);
@@ -219,6 +220,34 @@ describe('server/keys rewrite', () => {
       expect(readFileSync(join(dir, 'keys', KEPT), 'utf8'), `${number}: ${met}`).equal(latest);
       expect(readdirSync(dir), `${number}: ${met}`).not.include('keys.next');
     }
+  });
+
+  it('that is the second to commit is refused, and leaves the first', () => {
+    const run = (
+      number: number,
+      other: (dir: string) => void,
+    ): { met: string | undefined; isRewritten: boolean; dir: string } => {
+      const dir = proven();
+      let isRewritten = false;
+      const met = meeting(
+        number,
+        () => {
+          isRewritten = rewrites(dir);
+        },
+        () => other(dir),
+      );
+      return { met, isRewritten, dir };
+    };
+    let number = 0;
+    while (!/^renameSync .*keys\.next$/.test(run(number, () => undefined).met ?? expect.fail('it never commits')))
+      number++;
+    let first = '';
+    const { isRewritten, dir } = run(number, (at) => {
+      first = commit(at);
+    });
+    expect(isRewritten).equal(false);
+    finishRewrite(dir);
+    expect(readFileSync(join(dir, 'keys', KEPT), 'utf8')).equal(first);
   });
 
   it('waits for a move that a crash cut short', () => {
