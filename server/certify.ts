@@ -53,7 +53,8 @@ export class Certifier {
   readonly #making = new Map<string, Promise<StoredCertificate>>();
   readonly #waiters = new Map<string, Set<() => void>>();
   #free = ISSUERS;
-  #turns: (() => void)[] = [];
+  /** Who waits for an issuer, by the certificate it will make. */
+  readonly #turns: { readonly name: string; readonly go: () => void }[] = [];
   #closed = false;
   #released = false;
   #abandoned = false;
@@ -164,13 +165,21 @@ export class Certifier {
   /** One certificate is made once, however many ask for it at the same time. */
   #make(id: string, index: number, file: number | undefined, why: Why): Promise<StoredCertificate> {
     const name = file === undefined ? id : `${id}/${file}`;
-    const making = this.#making.get(name) ?? this.#issue(id, index, file, why).finally(() => this.#making.delete(name));
+    const already = this.#making.get(name);
+    if (already !== undefined) {
+      // Somebody asked for it before its turn among those owed came.
+      if (why === 'owed') this.#toFront(name);
+      return already;
+    }
+    const making = this.#turn(name, why)
+      .then(() => this.#issue(id, index, file))
+      .finally(() => this.#making.delete(name));
     this.#making.set(name, making);
     return making;
   }
 
-  async #issue(id: string, index: number, file: number | undefined, why: Why): Promise<StoredCertificate> {
-    await this.#turn(why);
+  /** In its turn. */
+  async #issue(id: string, index: number, file: number | undefined): Promise<StoredCertificate> {
     try {
       if (this.#closed) throw new Refusal('stopping');
       // It may have been made while this one waited for its turn.
@@ -229,15 +238,24 @@ export class Certifier {
    * Resolves when an issuer is free for this one, which passes it on when done. What is owed goes to the front; what is asked for
    * moves up all the same, because those owed have no successor in line before one of them is done.
    */
-  async #turn(why: Why): Promise<void> {
+  async #turn(name: string, why: Why): Promise<void> {
     if (this.#free > 0) this.#free -= 1;
     else
-      await new Promise<void>((resolve) => (why === 'owed' ? this.#turns.unshift(resolve) : this.#turns.push(resolve)));
+      await new Promise<void>((go) => {
+        this.#turns.push({ name, go });
+        if (why === 'owed') this.#toFront(name);
+      });
+  }
+
+  /** Does nothing for one that is being made. */
+  #toFront(name: string): void {
+    const at = this.#turns.findIndex((turn) => turn.name === name);
+    if (at >= 0) this.#turns.unshift(...this.#turns.splice(at, 1));
   }
 
   #passOn(): void {
     const next = this.#turns.shift();
     if (next === undefined) this.#free += 1;
-    else next();
+    else next.go();
   }
 }

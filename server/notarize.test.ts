@@ -10,13 +10,15 @@ import { ORIGIN, testSigner } from '../ledger/witness/testing.ts';
 import { type Deposit, entryOf } from './intake/deposit-store.ts';
 import { DEFAULT_LIMITS, RECEIPT_DEADLINE_MS } from './intake/limits.ts';
 import type { Notary, NotaryOptions } from './notarize.ts';
-import { Refusal } from './refusal.ts';
 import {
+  codeOf,
   countEffects,
   crashAndRecover,
   digests,
   expectKept,
+  inState,
   type Life,
+  Lives,
   live,
   PARTY,
   until,
@@ -26,34 +28,17 @@ import {
 /** For so long one answer to the question whether the platform is behind is good, in ms. */
 const LOOK_MS = 10_000;
 
-const codeOf = (attempt: Promise<unknown>): Promise<string> =>
-  attempt.then(
-    () => 'taken',
-    (error) => (error instanceof Refusal ? error.code : Promise.reject(error)),
-  );
-
 describe('server/notarize', () => {
-  const lives: Life[] = [];
-  const begin = async (...args: Parameters<typeof live>): Promise<Life> => {
-    const life = await live(...args);
-    lives.push(life);
-    return life;
-  };
-  afterEach(async () => {
-    for (const { notary } of lives.splice(0)) await notary.close();
-  });
-
-  const certified =
-    ({ notary }: Life, id: string) =>
-    async (): Promise<boolean> =>
-      (await notary.standing(id)).state === 'certified';
+  const lives = new Lives();
+  const begin: typeof live = (...args) => lives.begin(...args);
+  afterEach(() => lives.end());
 
   it('takes bytes, and certifies them by itself', async () => {
     const world = new World();
     const disk = new MemoryDisk();
     const life = await begin(world, disk);
     const deposit = await upload(life.notary, 'evidence');
-    await until(certified(life, deposit.id));
+    await until(inState(life, deposit.id, 'certified'));
     const { notary } = life;
     expect((await notary.standing(deposit.id)).index).to.equal(0);
     expect(Buffer.from(disk.blobs.get(deposit.blob ?? '') ?? []).toString()).to.equal('evidence');
@@ -87,7 +72,7 @@ describe('server/notarize', () => {
     expect(quorum.groups.at(-1)).to.deep.include({ name: 'courts', needed: 3, satisfied: false });
     expect(await codeOf(notary.certifier.certificate(id))).to.equal('not-published');
     for (const court of world.courts) court.down = false;
-    await until(certified(life, id));
+    await until(inState(life, id, 'certified'));
   });
 
   it('never shows a state that goes back', async () => {
@@ -221,120 +206,6 @@ describe('server/notarize', () => {
     write();
     await first;
     expect(await Promise.all(later)).to.deep.equal(['taken', 'pushback']);
-  });
-
-  it('certifies what a batch brought only when it is asked for, once', async () => {
-    let made = 0;
-    const issue = async () => Buffer.from(`certificate ${++made}`);
-    const life = await begin(new World(), new MemoryDisk(), { issue });
-    const { notary } = life;
-    const { deposit } = await notary.submit(digests('a', { mode: 'batch' }));
-    await until(async () => (await notary.standing(deposit.id)).state === 'published');
-    expect(notary.certifier.owed).to.equal(0);
-    const both = await Promise.all([
-      notary.certifier.certificate(deposit.id),
-      notary.certifier.certificate(deposit.id),
-    ]);
-    expect(both[0]).to.deep.equal(both[1]);
-    expect(made).to.equal(1);
-    expect((await notary.standing(deposit.id)).state).to.equal('certified');
-  });
-
-  it('tries a certificate again until it can be made, and holds up nobody else', async () => {
-    let failing = true;
-    const issue: NotaryOptions['issue'] = async (record) => {
-      if (failing && JSON.stringify(record).includes('stubborn')) throw new Error('no timestamp service answered');
-      return Buffer.from('certificate');
-    };
-    const life = await begin(new World(), new MemoryDisk(), { issue });
-    const stubborn = await upload(life.notary, 'stubborn');
-    const other = await upload(life.notary, 'other');
-    await until(certified(life, other.id));
-    expect((await life.notary.standing(stubborn.id)).state).to.equal('published');
-    expect(await codeOf(life.notary.certifier.certificate(stubborn.id))).to.equal('certificate-unavailable');
-    failing = false;
-    await until(certified(life, stubborn.id));
-  });
-
-  /** Certificates that are made only when let go; notes whose were begun, in order. */
-  class Gates {
-    readonly begun: string[] = [];
-    #open = false;
-    #held: (() => void)[] = [];
-
-    readonly issue: NotaryOptions['issue'] = async (record) => {
-      this.begun.push(/(asked|owed) \d/.exec(JSON.stringify(record))?.[0] ?? '');
-      if (!this.#open) await new Promise<void>((resolve) => this.#held.push(resolve));
-      return Buffer.from('certificate');
-    };
-
-    open(): void {
-      this.#open = true;
-      for (const resolve of this.#held.splice(0)) resolve();
-    }
-  }
-
-  const published =
-    ({ notary }: Life, id: string) =>
-    async (): Promise<boolean> =>
-      (await notary.standing(id)).state === 'published';
-
-  /** Deposits these as a batch, whose certificates are owed to nobody, and waits until they can be asked for. */
-  async function batch(life: Life, names: readonly string[]): Promise<string[]> {
-    const taken = await Promise.all(names.map((name) => life.notary.submit(digests(name, { mode: 'batch' }))));
-    const ids = taken.map(({ deposit }) => deposit.id);
-    await until(published(life, ids.at(-1) ?? ''));
-    return ids;
-  }
-
-  it('makes what is owed although nothing has happened on the ledger since others were asked for', async () => {
-    const gates = new Gates();
-    const life = await begin(new World(), new MemoryDisk(), { issue: gates.issue });
-    const asked = (await batch(life, ['asked 1', 'asked 2'])).map((id) => life.notary.certifier.certificate(id));
-    await until(() => gates.begun.length === 2);
-    const { id } = await upload(life.notary, 'owed 1');
-    await until(published(life, id));
-    gates.open();
-    await Promise.all(asked);
-    await until(certified(life, id));
-  });
-
-  it('makes what is owed next, however many others are asked for', async () => {
-    const gates = new Gates();
-    const life = await begin(new World(), new MemoryDisk(), { issue: gates.issue });
-    const names = ['asked 1', 'asked 2', 'asked 3', 'asked 4', 'asked 5'];
-    const asked = (await batch(life, names)).map((id) => life.notary.certifier.certificate(id));
-    await until(() => gates.begun.length === 2);
-    await upload(life.notary, 'owed 1');
-    await until(published(life, (await upload(life.notary, 'owed 2')).id));
-    gates.open();
-    await Promise.all(asked);
-    expect(gates.begun.slice(2, 4).sort()).to.deep.equal(['owed 1', 'owed 2']);
-  });
-
-  it('makes what is asked for next, however many others are owed', async () => {
-    const gates = new Gates();
-    const life = await begin(new World(), new MemoryDisk(), { issue: gates.issue });
-    const [id = ''] = await batch(life, ['asked 1']);
-    for (const name of ['owed 1', 'owed 2', 'owed 3']) await upload(life.notary, name);
-    await until(published(life, (await upload(life.notary, 'owed 4')).id));
-    const asked = life.notary.certifier.certificate(id);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    gates.open();
-    await asked;
-    expect(gates.begun.slice(0, 3)).to.deep.equal(['owed 1', 'owed 2', 'asked 1']);
-    await until(() => life.notary.certifier.owed === 0);
-  });
-
-  it('ends every wait for a certificate when it is asked to stop', async () => {
-    const world = new World({ courts: 1, needed: 1 });
-    const { notary } = await begin(world, new MemoryDisk());
-    for (const court of world.courts) court.down = true;
-    const { id } = await upload(notary, 'evidence');
-    const waiting = notary.certifier.waitCertified(id, 60_000);
-    notary.certifier.releaseWaiting();
-    await waiting;
-    await notary.certifier.waitCertified(id, 60_000);
   });
 
   it('closes the ledger when it cannot open: it would run on, and the process with it', async () => {

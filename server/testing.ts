@@ -23,6 +23,7 @@ import { diskSpace } from './intake/space.ts';
 import type { Submission, SubmittedFile } from './intake/submission.ts';
 import type { EventFields } from './logging.ts';
 import { Notary, type NotaryOptions } from './notarize.ts';
+import { Refusal } from './refusal.ts';
 
 export const PARTY: Party = { party: 'demo', name: '张三', identified: '实名认证', relation: '无' };
 
@@ -111,6 +112,34 @@ export async function live(
     ...changes,
   });
   return { notary, events, fatal: ended };
+}
+
+/** The lives of a test, so that all of them end with it. */
+export class Lives {
+  readonly #begun: Life[] = [];
+
+  async begin(...args: Parameters<typeof live>): Promise<Life> {
+    const life = await live(...args);
+    this.#begun.push(life);
+    return life;
+  }
+
+  async end(): Promise<void> {
+    for (const { notary } of this.#begun.splice(0)) await notary.close();
+  }
+}
+
+/** Whether the deposit is in this state: a condition to wait for. */
+export function inState({ notary }: Life, id: string, state: string): () => Promise<boolean> {
+  return async () => (await notary.standing(id)).state === state;
+}
+
+/** Why the notary refused, or `taken`. */
+export function codeOf(attempt: Promise<unknown>): Promise<string> {
+  return attempt.then(
+    () => 'taken',
+    (error) => (error instanceof Refusal ? error.code : Promise.reject(error)),
+  );
 }
 
 /** A submission of digests. */

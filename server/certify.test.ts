@@ -1,0 +1,139 @@
+/** When a certificate is made: for whom first, what a failure holds up, and how a wait for one ends. */
+import { expect } from 'chai';
+import { World } from '../ledger/log/testing.ts';
+import { MemoryDisk } from '../ledger/store/memory.ts';
+import type { NotaryOptions } from './notarize.ts';
+import { codeOf, digests, inState, type Life, Lives, type live, until, upload } from './testing.ts';
+
+/** Certificates that are made only when let go; notes whose were begun, in order. */
+class Gates {
+  readonly begun: string[] = [];
+  #open = false;
+  #held: (() => void)[] = [];
+
+  readonly issue: NotaryOptions['issue'] = async (record) => {
+    this.begun.push(/(asked|owed) \d/.exec(JSON.stringify(record))?.[0] ?? '');
+    if (!this.#open) await new Promise<void>((resolve) => this.#held.push(resolve));
+    return Buffer.from('certificate');
+  };
+
+  open(): void {
+    this.#open = true;
+    for (const resolve of this.#held.splice(0)) resolve();
+  }
+}
+
+/** Deposits these as a batch, whose certificates are owed to nobody, and waits until they can be asked for. */
+async function batch(life: Life, names: readonly string[]): Promise<string[]> {
+  const taken = await Promise.all(names.map((name) => life.notary.submit(digests(name, { mode: 'batch' }))));
+  const ids = taken.map(({ deposit }) => deposit.id);
+  await until(inState(life, ids.at(-1) ?? '', 'published'));
+  return ids;
+}
+
+describe('server/certify', () => {
+  const lives = new Lives();
+  const begin: typeof live = (...args) => lives.begin(...args);
+  afterEach(() => lives.end());
+
+  it('certifies what a batch brought only when it is asked for, once', async () => {
+    let made = 0;
+    const issue = async () => Buffer.from(`certificate ${++made}`);
+    const life = await begin(new World(), new MemoryDisk(), { issue });
+    const { notary } = life;
+    const { deposit } = await notary.submit(digests('a', { mode: 'batch' }));
+    await until(inState(life, deposit.id, 'published'));
+    expect(notary.certifier.owed).to.equal(0);
+    const both = await Promise.all([
+      notary.certifier.certificate(deposit.id),
+      notary.certifier.certificate(deposit.id),
+    ]);
+    expect(both[0]).to.deep.equal(both[1]);
+    expect(made).to.equal(1);
+    expect((await notary.standing(deposit.id)).state).to.equal('certified');
+  });
+
+  it('tries a certificate again until it can be made, and holds up nobody else', async () => {
+    let failing = true;
+    const issue: NotaryOptions['issue'] = async (record) => {
+      if (failing && JSON.stringify(record).includes('stubborn')) throw new Error('no timestamp service answered');
+      return Buffer.from('certificate');
+    };
+    const life = await begin(new World(), new MemoryDisk(), { issue });
+    const stubborn = await upload(life.notary, 'stubborn');
+    const other = await upload(life.notary, 'other');
+    await until(inState(life, other.id, 'certified'));
+    expect((await life.notary.standing(stubborn.id)).state).to.equal('published');
+    expect(await codeOf(life.notary.certifier.certificate(stubborn.id))).to.equal('certificate-unavailable');
+    failing = false;
+    await until(inState(life, stubborn.id, 'certified'));
+  });
+
+  it('makes what is owed although nothing has happened on the ledger since others were asked for', async () => {
+    const gates = new Gates();
+    const life = await begin(new World(), new MemoryDisk(), { issue: gates.issue });
+    const asked = (await batch(life, ['asked 1', 'asked 2'])).map((id) => life.notary.certifier.certificate(id));
+    await until(() => gates.begun.length === 2);
+    const { id } = await upload(life.notary, 'owed 1');
+    await until(inState(life, id, 'published'));
+    gates.open();
+    await Promise.all(asked);
+    await until(inState(life, id, 'certified'));
+  });
+
+  it('makes what is owed next, however many others are asked for', async () => {
+    const gates = new Gates();
+    const life = await begin(new World(), new MemoryDisk(), { issue: gates.issue });
+    const names = ['asked 1', 'asked 2', 'asked 3', 'asked 4', 'asked 5'];
+    const asked = (await batch(life, names)).map((id) => life.notary.certifier.certificate(id));
+    await until(() => gates.begun.length === 2);
+    await upload(life.notary, 'owed 1');
+    await until(inState(life, (await upload(life.notary, 'owed 2')).id, 'published'));
+    gates.open();
+    await Promise.all(asked);
+    expect(gates.begun.slice(2, 4).sort()).to.deep.equal(['owed 1', 'owed 2']);
+  });
+
+  it('makes what is owed next, also when it is asked for and others were asked for before', async () => {
+    const gates = new Gates();
+    const life = await begin(new World(), new MemoryDisk(), { issue: gates.issue });
+    await upload(life.notary, 'owed 1');
+    await upload(life.notary, 'owed 2');
+    await until(() => gates.begun.length === 2);
+    const names = ['asked 1', 'asked 2', 'asked 3', 'asked 4', 'asked 5'];
+    const { certifier } = life.notary;
+    const asked = (await batch(life, names)).map((id) => certifier.certificate(id));
+    const { id } = await upload(life.notary, 'owed 3');
+    await until(inState(life, id, 'published'));
+    asked.push(certifier.certificate(id));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    gates.open();
+    await Promise.all(asked);
+    expect(gates.begun.slice(2, 5)).to.include('owed 3');
+  });
+
+  it('makes what is asked for next, however many others are owed', async () => {
+    const gates = new Gates();
+    const life = await begin(new World(), new MemoryDisk(), { issue: gates.issue });
+    const [id = ''] = await batch(life, ['asked 1']);
+    for (const name of ['owed 1', 'owed 2', 'owed 3']) await upload(life.notary, name);
+    await until(inState(life, (await upload(life.notary, 'owed 4')).id, 'published'));
+    const asked = life.notary.certifier.certificate(id);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    gates.open();
+    await asked;
+    expect(gates.begun.slice(0, 3)).to.deep.equal(['owed 1', 'owed 2', 'asked 1']);
+    await until(() => life.notary.certifier.owed === 0);
+  });
+
+  it('ends every wait for a certificate when it is asked to stop', async () => {
+    const world = new World({ courts: 1, needed: 1 });
+    const { notary } = await begin(world, new MemoryDisk());
+    for (const court of world.courts) court.down = true;
+    const { id } = await upload(notary, 'evidence');
+    const waiting = notary.certifier.waitCertified(id, 60_000);
+    notary.certifier.releaseWaiting();
+    await waiting;
+    await notary.certifier.waitCertified(id, 60_000);
+  });
+});
