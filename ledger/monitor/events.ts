@@ -34,5 +34,8 @@ export type MonitorEvent =
   | { readonly kind: 'peer-failed'; readonly peer: string; readonly failures: number; readonly reason: string }
   /** A peer shows a checkpoint without a good cosignature of its own. */
   | { readonly kind: 'peer-unsigned'; readonly peer: string; readonly failures: number; readonly reason: string }
-  /** Watching itself broke, for the `failures`th time: our own mistake, or our own note is not one of the log that we watch. */
-  | { readonly kind: 'failed'; readonly failures: number; readonly reason: string };
+  /**
+   * Watching itself broke on this peer or origin, for the `failures`th time: our own mistake, or our own note is not one of the log that
+   * we watch.
+   */
+  | { readonly kind: 'failed'; readonly about: string; readonly failures: number; readonly reason: string };

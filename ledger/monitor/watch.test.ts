@@ -273,6 +273,7 @@ describe('monitor: what breaks in watching itself', () => {
     expect(network.events.map((event) => 'failures' in event && [event.kind, event.failures])).to.deep.equal(
       [1, 2, 4, 8].map((failures) => ['failed', failures]),
     );
+    expect(network.events.every((event) => 'about' in event && event.about === LOG.origin)).to.equal(true);
     await network.node('court-1').show(LOG, 500);
     await network.node('court-2').show(FORK, 500);
     expect(proven(await network.poll())).to.deep.equal([[500, 500]]);

@@ -82,8 +82,8 @@ export class Monitor {
   readonly #peers: readonly Watched[];
   /** Checkpoints that reached this node in another way. */
   readonly #submitted = new Watched({ name: 'submission', url: '', keys: [] });
-  /** How often watching itself broke. */
-  #failures = 0;
+  /** How often watching itself broke, by the peer or log it broke on: one that breaks it again and again must not hide the others. */
+  readonly #failures = new Map<string, number>();
   #polling: Promise<void> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #closed = false;
@@ -125,19 +125,20 @@ export class Monitor {
     const shown = await Promise.all(this.#peers.map((watched) => this.#read(watched)));
     for (const log of this.#options.logs) {
       const heads = shown.map((head) => (head?.checkpoint.origin === log.origin ? head : undefined));
-      await this.#attempt(() => this.#compareWithOwn(log));
+      await this.#attempt(log.origin, () => this.#compareWithOwn(log));
       await this.#compareWithEachOther(log, heads);
     }
   }
 
   /** A part of a poll. What others show must not end this node, nor keep it from the other parts, whatever breaks on it. */
-  async #attempt(part: () => Promise<void>): Promise<void> {
+  async #attempt(about: string, part: () => Promise<void>): Promise<void> {
     try {
       await part();
     } catch (error) {
       const { stack, message } = error as Error;
-      if (isTold(++this.#failures))
-        this.#onEvent({ kind: 'failed', failures: this.#failures, reason: stack ?? message });
+      const failures = (this.#failures.get(about) ?? 0) + 1;
+      this.#failures.set(about, failures);
+      if (isTold(failures)) this.#onEvent({ kind: 'failed', about, failures, reason: stack ?? message });
     }
   }
 
@@ -167,7 +168,9 @@ export class Monitor {
     const settling = [...this.#peers, this.#submitted].flatMap((watched) =>
       [...watched.questions.values()]
         .filter(({ head }) => head.checkpoint.origin === log.origin)
-        .map((question) => this.#attempt(() => this.#settle(watched, question, own, readers, log.keys))),
+        .map((question) =>
+          this.#attempt(watched.peer.name, () => this.#settle(watched, question, own, readers, log.keys)),
+        ),
     );
     await Promise.all(settling);
   }
@@ -198,9 +201,10 @@ export class Monitor {
       if (head === undefined) continue;
       const other = bySize.get(head.checkpoint.size) ?? head;
       bySize.set(head.checkpoint.size, other);
-      await this.#attempt(async () => {
+      const watched = this.#peers[i] as Watched;
+      await this.#attempt(watched.peer.name, async () => {
         const comparison = await compare(other, head, NOBODY, log.keys);
-        if (comparison.outcome === 'fork') this.#found(this.#peers[i] as Watched, comparison);
+        if (comparison.outcome === 'fork') this.#found(watched, comparison);
       });
     }
   }

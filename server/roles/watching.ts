@@ -102,7 +102,7 @@ function monitorEvents(log: EventLog, alarm: Alarm): (event: MonitorEvent) => vo
       case 'unanswered':
         return log('warn', 'monitor-unanswered', openFields(event));
       case 'failed':
-        return log('alarm', 'monitor-failed', { count: event.failures, reason: event.reason });
+        return log('alarm', 'monitor-failed', { member: event.about, count: event.failures, reason: event.reason });
       case 'peer-failed':
       case 'peer-unsigned':
         return log('warn', `monitor-${event.kind}`, {
