@@ -30,6 +30,9 @@ export interface LevelStore extends KeyedStores {
 
 type Db = Level<string, Uint8Array>;
 
+/** In a store's folder: it holds data, and the number of its latest commit (latest.ts). */
+export const IN_USE_FILE = 'in-use';
+
 /** Where each commit writes its number. No key of a store: those have a `!` in them. */
 const LATEST_KEY = 'latest';
 
@@ -64,10 +67,13 @@ export async function openLevelStore(dir: string, fatal: (error: Error) => never
 
 async function openKeyValue(dir: string, fatal: (error: Error) => never): Promise<LevelKeyValue> {
   const location = join(dir, 'level');
-  const marker = join(dir, 'in-use');
+  const marker = join(dir, IN_USE_FILE);
   await syncDirectory(dirname(dir));
   const used = await exists(marker);
-  if (used) await checkLevelFiles(location);
+  if (used) {
+    await SecondNames.finishPutBack(location);
+    await checkLevelFiles(location);
+  }
   const before = used ? await SecondNames.give(location) : undefined;
   const db = await openDb(location, used).catch(async (error: unknown) => {
     await before?.drop();
@@ -83,10 +89,11 @@ async function openKeyValue(dir: string, fatal: (error: Error) => never): Promis
     kv = new LevelKeyValue(db, await open(location, 'r'), latest, fatal);
   } catch (error) {
     // What is missing may have been impossible to read just now: the next opening finds the files that this one found.
+    const close = () => db.close();
     try {
-      await before?.putBack();
+      await before?.putBack(close);
     } finally {
-      await db.close();
+      await close();
     }
     throw error;
   }
@@ -110,7 +117,10 @@ async function openDb(location: string, used: boolean): Promise<Db> {
     if (codeOf(error) === 'LEVEL_LOCKED') {
       throw new StoreError('locked', `${location} is in use by another process`, { cause: error });
     }
-    if (used) throw new StoreError('corrupt', `${location} holds data and cannot be opened`, { cause: error });
+    // A full disk is no damage: nothing is missing, and with space again the same files open.
+    const code = reasonOf(error).startsWith('IO error') ? 'failed' : 'corrupt';
+    if (used)
+      throw new StoreError(code, `${location} holds data and cannot be opened: ${reasonOf(error)}`, { cause: error });
   }
   // A crash while LevelDB was creating its files leaves a database that never opens (google/leveldb#189). Nothing was in it.
   await rm(location, { recursive: true, force: true });

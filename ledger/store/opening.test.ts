@@ -1,7 +1,8 @@
 // An opening in which LevelDB leaves acknowledged writes out is undone. The read really fails: for that opening, the log is a name of
 // /proc/self/mem, whose first bytes no process can read (EIO).
 
-import { mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { cp, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -15,10 +16,12 @@ import { noFatal } from './testing.ts';
 describe('level: an opening that can be undone', () => {
   let dir: string;
   let level: string;
+  let marker: string;
   let log: string;
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'probata-opening-'));
     level = join(dir, 'level');
+    marker = join(dir, 'in-use');
     const store = await openLevelStore(dir, noFatal);
     await store.index('a').write([['x', utf8Encode('1')]]);
     await store.close();
@@ -48,11 +51,11 @@ describe('level: an opening that can be undone', () => {
     return refusal instanceof StoreError ? refusal.code : refusal;
   };
 
-  async function expectAllThere(): Promise<void> {
+  async function expectAllThere(...besides: string[]): Promise<void> {
     const store = await openLevelStore(dir, noFatal);
     expect(await store.index('a').get('x')).to.deep.equal(utf8Encode('1'));
     await store.close();
-    expect((await readdir(dir)).sort()).to.deep.equal(['in-use', 'level']);
+    expect((await readdir(dir)).sort()).to.deep.equal([...besides, 'in-use', 'level']);
   }
 
   /** LevelDB opens without being able to read its log, says nothing, and deletes it. */
@@ -68,8 +71,7 @@ describe('level: an opening that can be undone', () => {
   it('puts back what LevelDB could not read and deleted', async () => {
     const names = await SecondNames.give(level);
     const db = await openUnread();
-    await names.putBack();
-    await db.close();
+    await names.putBack(() => db.close());
     await expectAllThere();
   });
 
@@ -80,7 +82,6 @@ describe('level: an opening that can be undone', () => {
   });
 
   it('leaves the files as they were when commits are missing', async () => {
-    const marker = join(dir, 'in-use');
     const noted = await readFile(marker);
     // Rot in the number outside: what it says cannot be read, so that nothing is known of what should be there.
     await writeFile(marker, noted.fill(0, noted.indexOf('\n') + 1));
@@ -88,6 +89,50 @@ describe('level: an opening that can be undone', () => {
     expect(await codeOfOpening()).to.equal('corrupt');
     expect((await readdir(level)).sort()).to.deep.equal(before);
     expect((await readdir(dir)).sort()).to.deep.equal(['in-use', 'level']);
+  });
+
+  it('leaves the files as they were while LevelDB compacts them', async () => {
+    // Four tables of level 0: LevelDB begins to compact them as soon as it is open.
+    for (const session of ['b', 'c', 'd', 'e']) {
+      const store = await openLevelStore(dir, noFatal);
+      const rows = Array.from({ length: 100 }, (_, i) => [`${session}${i}`, randomBytes(1000)] as const);
+      await store.index('a').write(rows);
+      await store.close();
+    }
+    const asItWas = join(dir, 'as-it-was');
+    await cp(level, asItWas, { recursive: true });
+    for (let i = 0; i < 8; i++) {
+      // As a disk fails for a moment: the folder's own number cannot be read.
+      await rename(marker, join(dir, 'aside'));
+      await symlink('/proc/self/mem', marker);
+      expect(await openLevelStore(dir, noFatal).catch((error: unknown) => error)).to.have.property('code', 'EIO');
+      await rename(join(dir, 'aside'), marker);
+      await expectAllThere('as-it-was');
+      await rm(level, { recursive: true });
+      await cp(asItWas, level, { recursive: true });
+    }
+  });
+
+  it('puts back at the next opening what a crash has kept it from putting back', async () => {
+    const names = await SecondNames.give(level);
+    const db = await openUnread();
+    const crash = new Error('crash');
+    expect(await names.putBack(() => Promise.reject(crash)).catch((error: unknown) => error)).to.equal(crash);
+    await db.close();
+    expect(await readdir(dir)).to.not.include('level');
+    await expectAllThere();
+  });
+
+  it('is no damage when there is no space for it', async () => {
+    const manifest = (await readdir(level)).find((name) => name.startsWith('MANIFEST-')) ?? expect.fail('no manifest');
+    const next = Array.from({ length: 20 }, (_, i) => Number(manifest.slice(9)) + 1 + i);
+    const full = next.map((number) => join(level, `MANIFEST-${String(number).padStart(6, '0')}`));
+    for (const path of full) await symlink('/dev/full', path);
+    const refusal = await openLevelStore(dir, noFatal).catch((error: unknown) => error);
+    expect(refusal).to.be.instanceOf(StoreError).with.property('code', 'failed');
+    expect(refusal).to.have.property('message').that.includes('No space left on device');
+    for (const path of full) await rm(path, { force: true });
+    await expectAllThere();
   });
 
   it('forgets what an opening that crashed has left, but not what one that is still at it has', async () => {

@@ -50,15 +50,34 @@ export class SecondNames {
   /**
    * The opening was bad: its files give way to those that were there before. To be called while the database is still open, and
    * with that locked: who opens the folder from now on finds the files as they were, and a lock of its own.
+   * @param close closes the database. Until then LevelDB goes on compacting, by path: files of the folder's name must not be there, or
+   *   it deletes among those put back what it holds to be obsolete
    */
-  async putBack(): Promise<void> {
+  async putBack(close: () => Promise<void>): Promise<void> {
     const bad = `${this.#folder}.bad`;
     await sync(this.#folder);
     await rename(this.#location, bad);
-    // A crash here leaves no folder of that name: this is refused, and a person can give the other its name.
+    // A crash before the next rename leaves no folder of that name: finishPutBack.
+    await close();
     await rename(this.#folder, this.#location);
     await sync(dirname(this.#location));
     await rm(bad, { recursive: true });
+  }
+
+  /**
+   * Before everything else: what a crash between the two renames of `putBack` has left. It is the only thing that takes the folder's name away.
+   * @throws StoreError failed
+   */
+  static async finishPutBack(location: string): Promise<void> {
+    try {
+      const names = await readdir(dirname(location));
+      const bad = names.find((name) => name.endsWith('.bad') && isLeft(location, name));
+      if (bad === undefined || names.includes(basename(location))) return;
+      await rename(join(dirname(location), bad.slice(0, -'.bad'.length)), location);
+      await sync(dirname(location));
+    } catch (cause) {
+      throw new StoreError('failed', `the files of ${location} cannot be put back`, { cause });
+    }
   }
 
   /** The opening was good. To be called before the first write: nobody needs what was, nor what openings that crashed have left. */
@@ -66,8 +85,7 @@ export class SecondNames {
     await this.drop();
     const parent = dirname(this.#location);
     for (const name of await readdir(parent)) {
-      const pid = new RegExp(`^${basename(this.#location)}\\.before\\.(\\d+)\\.`).exec(name)?.[1];
-      if (pid !== undefined && !isInUse(Number(pid))) await rm(join(parent, name), { recursive: true });
+      if (isLeft(this.#location, name)) await rm(join(parent, name), { recursive: true });
     }
   }
 
@@ -79,6 +97,12 @@ export class SecondNames {
 
 function isGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** Whether it is of an opening that crashed. */
+function isLeft(location: string, name: string): boolean {
+  const pid = new RegExp(`^${basename(location)}\\.before\\.(\\d+)\\.`).exec(name)?.[1];
+  return pid !== undefined && !isInUse(Number(pid));
 }
 
 /**
