@@ -1,13 +1,13 @@
 /**
- * What the system refuses a command on an operator's folders and files: no such file, no space left, no permission. It is no defect of ours, so it is
- * told in one sentence. Not for a running role: there a failed write ends the process (roles/process.ts).
+ * What the system refuses a command, or a role that starts, on an operator's folders and files: no such file, no space left, no permission.
+ * It is no defect of ours, so it is told in one sentence. Not for a running role: there a failed write ends the process (roles/process.ts).
  */
 import { StoreError } from '../ledger/log/ports.ts';
 import { StartError } from './start-error.ts';
 
 /**
  * Waits for a command's work.
- * @param undone what it did not do, as the beginning of a sentence: `nothing was restored`
+ * @param undone what was not done, as the beginning of a sentence: `nothing was restored`
  * @throws StartError `disk-refused`; everything else as it was
  */
 export async function orDiskRefused<T>(undone: string, work: Promise<T>): Promise<T> {

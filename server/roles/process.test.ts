@@ -83,6 +83,13 @@ describe('server/roles process', () => {
     });
   }
 
+  it('says in one sentence what the disk refuses a start', async () => {
+    writeFileSync(join(data, 'court-1', 'store'), 'no folder');
+    const court = start('court', 'court-1');
+    expect(await court.ended, court.said()).equal(1);
+    expect(court.said()).match(/^probata: court-1 was not started: [^\n]+ \(disk-refused\)\n$/);
+  });
+
   it('leaves no pid of a start that has failed', async () => {
     const taken = createServer().listen(port + 1, '127.0.0.1');
     await new Promise((resolve) => taken.once('listening', resolve));

@@ -5,6 +5,7 @@
  * closing nothing, and the next start recovers from what is on disk.
  */
 import { basename, resolve } from 'node:path';
+import { orDiskRefused } from '../disk-refusal.ts';
 import type { Env } from '../keys/secrets.ts';
 import { type EventLog, openLog } from '../logging.ts';
 import { pidPath, removePid, writePid } from '../pid.ts';
@@ -57,7 +58,8 @@ export async function runRole(dir: string, open: OpenRole, env: Env): Promise<vo
   const pid = pidPath(dir, name);
   // Not before: a process that finds the folder in use must not take the other's note.
   const onHeld = (): void => writePid(pid);
-  const role = await open(dir, { log, fatal, onHeld, env }).catch((error) => {
+  const opening = orDiskRefused(`${name} was not started`, open(dir, { log, fatal, onHeld, env }));
+  const role = await opening.catch((error) => {
     removePid(pid);
     throw error;
   });
