@@ -4,15 +4,20 @@
  *
  * What each store is for, who may change it, and what may be lost stands with its port (ledger/log/ports.ts).
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BlobStore, type HeadStore, type IndexStore, StoreError, type TileStore } from '../ledger/log/ports.ts';
 import { openBlobFiles } from '../ledger/store/blob-files.ts';
-import { type LevelStore, openLevelStore } from '../ledger/store/level.ts';
+import { IN_USE_FILE, type LevelStore, openLevelStore } from '../ledger/store/level.ts';
 import { STORE_FOLDER } from './config.ts';
+import { hasStore, markStore } from './recovery/marks.ts';
 import { StartError } from './start-error.ts';
 
 /** How the keys of a platform's tiles begin, among its rows. */
 export const PLATFORM_TILES = 'tiles!ledger!';
+
+/** Where a member's folder has the database: not files to be copied, {@link openRows} reads it. */
+export const DATABASE = [join(STORE_FOLDER, 'level'), join(STORE_FOLDER, IN_USE_FILE)];
 
 type Fatal = (error: Error) => never;
 
@@ -49,10 +54,15 @@ export interface MirrorStores {
 /**
  * @param dir the platform's folder
  * @param fatal ends the process; called on the first failed write
- * @throws StartError data-locked, data-corrupt; StoreError failed
+ * @param lost what to do when the store that it had is not there; only a refill, which finds out what it was, may begin anew
+ * @throws StartError data-locked, data-corrupt, data-incomplete (the store is not there); StoreError failed
  */
-export async function openPlatformStores(dir: string, fatal: Fatal): Promise<PlatformStores> {
-  const level = await openLevel(dir, fatal);
+export async function openPlatformStores(
+  dir: string,
+  fatal: Fatal,
+  lost: 'refuse' | 'begin-anew' = 'refuse',
+): Promise<PlatformStores> {
+  const level = await openLevel(dir, fatal, lost);
   return {
     tiles: level.tiles('ledger'),
     heads: level.heads('ledger'),
@@ -98,9 +108,18 @@ export function openRows(dir: string): Promise<Pick<LevelStore, 'rows' | 'copyIn
   });
 }
 
-async function openLevel(dir: string, fatal: Fatal): Promise<LevelStore> {
+async function openLevel(dir: string, fatal: Fatal, lost = 'refuse'): Promise<LevelStore> {
+  const store = join(dir, STORE_FOLDER);
+  if (lost === 'refuse' && hasStore(dir) && !existsSync(join(store, IN_USE_FILE)))
+    throw new StartError(
+      'data-incomplete',
+      `${store} is not there, or not what it was: mount its disk, or put the member back from a backup`,
+    );
   try {
-    return await openLevelStore(join(dir, STORE_FOLDER), fatal);
+    const level = await openLevelStore(store, fatal);
+    // Before anything is signed.
+    markStore(dir);
+    return level;
   } catch (cause) {
     if (!(cause instanceof StoreError)) throw cause;
     if (cause.code === 'locked') {

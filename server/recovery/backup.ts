@@ -9,13 +9,13 @@ import { open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { CONFIG_FILE, readRole, STORE_FOLDER } from '../config.ts';
 import { StartError } from '../start-error.ts';
-import { openRows } from '../wiring.ts';
+import { DATABASE, openRows } from '../wiring.ts';
 import { BackupReader, type Item, writeBackup } from './backup-stream.ts';
-import { RESTORED_FILE } from './marks.ts';
+import { HAS_STORE_FILE, RESTORED_FILE } from './marks.ts';
 
 const BLOBS = join(STORE_FOLDER, 'blobs');
-/** What is not copied as files: the store's rows are copied one by one, and what was never finished is nobody's. */
-const LEFT_OUT = [join(STORE_FOLDER, 'level'), join(STORE_FOLDER, 'in-use'), join(BLOBS, 'unfinished')];
+/** What is not copied as files: the store's rows are copied one by one, a new store is marked anew, what was never finished is nobody's. */
+const LEFT_OUT = [...DATABASE, HAS_STORE_FILE, join(BLOBS, 'unfinished')];
 
 export interface BackupOptions {
   /** The member's folder. */

@@ -3,6 +3,8 @@
  * `restored.json`: the member came out of a backup and has not caught up yet. `probata restore` writes it; whoever has caught up removes it. A
  * folder copied by hand has none, which is why that is forbidden.
  * `refilling`: the platform's ledger is partly new (refill.ts).
+ * `has-store`: the member has a store. Where it is not to be found, as when its disk is not mounted, the member must not begin anew: it
+ * would sign what its store remembers to contradict (wiring.ts).
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,12 +46,23 @@ export function forgetRestored(dir: string): void {
   syncFolder(dir);
 }
 
+export const HAS_STORE_FILE = 'has-store';
+
+/** From here on a missing store is one that was lost. */
+export function markStore(dir: string): void {
+  if (!hasStore(dir)) mark(dir, HAS_STORE_FILE);
+}
+
+/** Whether the member has had a store. */
+export function hasStore(dir: string): boolean {
+  return existsSync(join(dir, HAS_STORE_FILE));
+}
+
 const REFILLING_FILE = 'refilling';
 
 /** From here on the ledger is partly new. */
 export function markRefilling(dir: string): void {
-  closeSync(openSync(join(dir, REFILLING_FILE), 'a', 0o600));
-  syncFolder(dir);
+  mark(dir, REFILLING_FILE);
 }
 
 /** It is whole again. */
@@ -62,6 +75,11 @@ export function forgetRefilling(dir: string): void {
 export function refuseHalfRefilled(dir: string): void {
   if (existsSync(join(dir, REFILLING_FILE)))
     throw new StartError('data-incomplete', `a refill of ${dir} was cut short: run probata refill again`);
+}
+
+function mark(dir: string, name: string): void {
+  closeSync(openSync(join(dir, name), 'a', 0o600));
+  syncFolder(dir);
 }
 
 function syncFolder(dir: string): void {

@@ -69,9 +69,10 @@ export async function refill(
   if (isProven(dir)) install(dir, readTrust(dir).epoch);
   const config = readConfig(dir, 'platform');
   const trust = readTrust(dir);
-  const stores = await openPlatformStores(dir, (error) => {
+  const failed = (error: Error): never => {
     throw error;
-  });
+  };
+  const stores = await openPlatformStores(dir, failed, 'begin-anew');
   const client = openHttpClient();
   const source = await openSource(from, tell, { origin: trust.logKey.name }).catch(async (error) => {
     await stores.close();
