@@ -54,6 +54,8 @@ describe('verifier/core verify, refusals', function () {
         });
         expect([report.outcome, findings(report)]).to.deep.equal(['inconsistent', ['evidence:file-not-in-record']]);
         expect(report.facts?.given.map((each) => each.files.length > 0)).to.deep.equal([i !== 0, i !== 1]);
+        expect(report.facts?.files.map(({ compared }) => compared)).to.deep.equal([i !== 0, i !== 1]);
+        expect(report.warnings.map(({ code }) => code)).to.deep.equal(['files-not-compared']);
       }
     });
 
@@ -63,6 +65,8 @@ describe('verifier/core verify, refusals', function () {
         const report = await check({ evidence: [{ ...first!, ...change }] });
         expect(findings(report)).to.deep.equal(['evidence:file-digests-disagree']);
         expect(report.outcome).to.equal('inconsistent');
+        expect(report.facts?.given[0]?.files).to.deep.equal([]);
+        expect(report.facts?.files.map(({ compared }) => compared)).to.deep.equal([false, false]);
       }
     });
 
