@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { utf8Encode } from '../../ledger/core/bytes.ts';
+import { formatVkey } from '../../ledger/core/note.ts';
 import { createConsortium, evidenceOf, inputFor, type TestCertificate, type TestConsortium } from '../testing.ts';
 import { type Explanation, explain } from './explain.ts';
 import type { Facts } from './facts.ts';
@@ -54,6 +56,28 @@ describe('verifier/core explain', function () {
     expect(lines.filter((line) => line.startsWith('[√]'))).to.have.length(4);
     expect(lines.find((line) => line.includes('Test Court 4'))).to.match(/^\[ \].*has not cosigned$/);
     expect(lines.find((line) => line.includes('Commission 2'))).to.match(/^\[ \].*does not count/);
+  });
+
+  it('speaks of a revoked key only where one has cosigned too late', async () => {
+    const key = (witness: string): string => formatVkey(consortium.witnesses.get(witness)!.key);
+    const revoked = [
+      { key: key('court-4.ed25519'), at: '2030-01-01T00:00:00Z' },
+      { key: key('arbitration-1.ed25519'), at: '2030-01-01T00:00:00Z' },
+      { key: key('arbitration-2.ml-dsa-44'), at: '2026-01-02T00:00:00Z' },
+    ];
+    const trust = utf8Encode(JSON.stringify({ ...consortium.trust, revoked }));
+    const later = await verify({ ...inputFor(consortium, certificate), trust });
+    expect(later.outcome).to.equal('consistent');
+    for (const [lang, silent, late] of [
+      ['en', /has not cosigned$/, /does not count: key revoked as of 2026-01-02/],
+      ['zh', /未联署$/, /不计入：密钥自 北京时间 2026-01-02/],
+    ] as const) {
+      const lines = explain(later, lang).boxes[2]!.lines;
+      const of = (member: string): string | undefined => lines.find((line) => line.includes(`${member}.test.example`));
+      expect(of('court-4')).to.match(silent);
+      expect(of('arbitration-1')).to.match(/^\[√\].*ML-DSA-44$/);
+      expect(of('arbitration-2')).to.match(late);
+    }
   });
 
   it('says who would have to collude, as the policy has it', () => {

@@ -8,6 +8,7 @@ import { nameText, type X509 } from '../../certs/core/x509.ts';
 import { base64Encode } from '../../ledger/core/bytes.ts';
 import { type Cosigned, keyRevokedMs } from '../../ledger/core/cosigned.ts';
 import { CLOCK_TOLERANCE_MS } from '../../ledger/core/limits.ts';
+import type { VerifierKey } from '../../ledger/core/note.ts';
 import { comparedOf, type Given } from './check-evidence.ts';
 import type { ReadProof } from './check-ledger.ts';
 import type { Times } from './check-times.ts';
@@ -71,7 +72,7 @@ export interface FactMember extends TrustMember {
   readonly algorithms: readonly string[];
   /** Its cosignature time; undefined when it does not count: it has not cosigned with all its keys, or its clock cannot be right. */
   readonly time?: string;
-  /** When one of its keys of this epoch was revoked; what it signed then and later does not count. */
+  /** When a key was revoked with which it cosigned then or later: that does not count. */
   readonly revoked?: string;
 }
 
@@ -149,24 +150,21 @@ export function factsOf(shown: Shown): Facts {
 
 function memberFact(member: TrustMember, { trust, cosigned, times }: Shown): FactMember {
   const witnesses = witnessesOf(trust.policy, member.member);
-  const keys = cosigned.counting
-    .filter(({ witness }) => witnesses.includes(witness))
-    .map(({ cosignature }) => cosignature.key);
+  const keysOf = (named: Cosigned['counting']): VerifierKey[] =>
+    named.filter(({ witness }) => witnesses.includes(witness)).map(({ cosignature }) => cosignature.key);
   const time = times.members[member.kind].find((each) => each.member === member.member);
   return {
     ...member,
     keyName: keyNameOf(member, trust),
-    algorithms: keys.map(({ type }) => ALGORITHMS[type] ?? ''),
+    algorithms: keysOf(cosigned.counting).map(({ type }) => ALGORITHMS[type] ?? ''),
     ...(time && { time: iso(Number(time.timeSeconds) * 1000) }),
-    ...memberRevoked(member, trust),
+    ...revokedFrom(keysOf(cosigned.revoked), trust),
   };
 }
 
-function memberRevoked({ member }: TrustMember, { policy, revoked }: Trust): { revoked?: string } {
-  const times = witnessesOf(policy, member).flatMap((witness) => {
-    const key = policy.witnesses.get(witness)?.key;
-    return (key && keyRevokedMs(revoked, key)) ?? [];
-  });
+/** The earliest time from which one of these keys is revoked. */
+function revokedFrom(keys: readonly VerifierKey[], { revoked }: Trust): { revoked?: string } {
+  const times = keys.flatMap((key) => keyRevokedMs(revoked, key) ?? []);
   return times.length === 0 ? {} : { revoked: iso(Math.min(...times)) };
 }
 
@@ -219,7 +217,9 @@ export function warningsOf(shown: Shown): Warning[] {
 /** Keys that signed here, or could have, and have been revoked since: what they signed before still counts. */
 function revokedKeys({ trust, signerPath, timestamp }: Shown): Warning[] {
   const members = trust.members.flatMap((member) => {
-    const { revoked } = memberRevoked(member, trust);
+    const { policy } = trust;
+    const keys = witnessesOf(policy, member.member).flatMap((witness) => policy.witnesses.get(witness)?.key ?? []);
+    const { revoked } = revokedFrom(keys, trust);
     return revoked === undefined ? [] : [{ name: member.name, nameEn: member.nameEn, revoked }];
   });
   const certificates = [...signerPath, ...timestamp.path].flatMap((certificate) => {
