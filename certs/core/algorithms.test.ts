@@ -10,6 +10,7 @@ import {
   readAlgorithm,
   readPublicKey,
   sameAlgorithm,
+  secondForms,
   verifySignature,
 } from './algorithms.ts';
 import { parseDer, readInteger } from './der.ts';
@@ -65,6 +66,19 @@ describe('signature algorithms', () => {
     expect(codeOf(() => readAlgorithm(parseDer(encodeSequence(encodeOid(OID.sha256), NULL, NULL))))).to.equal(
       'der-malformed',
     );
+  });
+
+  it('ECDSA has two forms of each signature, RSA one', () => {
+    for (const { privateKey, publicKey } of [p256, p384]) {
+      const signature = new Uint8Array(sign('sha256', MESSAGE, privateKey));
+      const fitting = secondForms(signature).filter((second) =>
+        verify(keyOf(publicKey), { oid: OID.ecdsaWithSHA256 }, second),
+      );
+      expect(fitting).to.have.length(1);
+      expect(fitting[0]).not.to.deep.equal(signature);
+      expect(secondForms(fitting[0]!)).to.deep.include(signature);
+    }
+    expect(secondForms(new Uint8Array(sign('sha256', MESSAGE, rsa.privateKey)))).to.deep.equal([]);
   });
 
   it('ECDSA refuses numbers that would fit only after being cut off', () => {

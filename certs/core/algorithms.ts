@@ -6,7 +6,7 @@ import { p256, p384 } from '@noble/curves/nist.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { concat, equal } from '../../ledger/core/bytes.ts';
 import { type Der, Fields, parseDer, readBits, readInteger, readOid, TAG } from './der.ts';
-import { encode, encodeOid, encodeSequence } from './der-write.ts';
+import { encode, encodeInteger, encodeOid, encodeSequence } from './der-write.ts';
 import { CertError } from './errors.ts';
 import { OID } from './oids.ts';
 import { bigEndian, parseRsaKey, type RsaPublicKey, verifyRsa } from './rsa.ts';
@@ -125,14 +125,31 @@ export function verifySignature(
   return CURVES[key.type].verify(compact, hashed, key.point, { prehash: false, lowS: o.lowS, format: 'compact' });
 }
 
-/** Ecdsa-Sig-Value (RFC 5480 appendix A) to r ‖ s; undefined when it is not strict DER or out of range. */
+/**
+ * The second form (r, n − s) that an ECDSA signature has, for the order n of each curve it may be of: whoever sees a signature can write it,
+ * and it verifies as well. None of any other signature: RSA has one form.
+ */
+export function secondForms(signature: Uint8Array): Uint8Array[] {
+  const [r, s] = ecdsaNumbers(signature) ?? [];
+  if (r === undefined || s === undefined) return [];
+  const orders = Object.values(CURVES).map(({ Point }) => Point.Fn.ORDER);
+  return orders.filter((n) => s < n).map((n) => encodeSequence(encodeInteger(r), encodeInteger(n - s)));
+}
+
+/** Ecdsa-Sig-Value to r ‖ s; undefined when it is not strict DER or out of range. */
 function compactSignature(signature: Uint8Array, bytes: number): Uint8Array | undefined {
+  const numbers = ecdsaNumbers(signature);
+  if (numbers === undefined || numbers.some((n) => n <= 0n || n >= 1n << BigInt(8 * bytes))) return undefined;
+  return concat(...numbers.map((n) => bigEndian(n, bytes)));
+}
+
+/** r and s of an Ecdsa-Sig-Value (RFC 5480 appendix A); undefined when it is not strict DER. */
+function ecdsaNumbers(signature: Uint8Array): [r: bigint, s: bigint] | undefined {
   try {
     const fields = new Fields(parseDer(signature), 'Ecdsa-Sig-Value');
-    const numbers = [readInteger(fields.take()), readInteger(fields.take())];
+    const numbers: [bigint, bigint] = [readInteger(fields.take()), readInteger(fields.take())];
     fields.end();
-    if (numbers.some((n) => n <= 0n || n >= 1n << BigInt(8 * bytes))) return undefined;
-    return concat(...numbers.map((n) => bigEndian(n, bytes)));
+    return numbers;
   } catch (error) {
     if (error instanceof CertError) return undefined;
     throw error;

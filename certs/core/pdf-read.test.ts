@@ -7,7 +7,7 @@ import { concat, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { createConsortium, type TestCertificate } from '../../verifier/testing.ts';
 import { codeOf } from '../issue/testing.ts';
 import { checkDocumentSignature } from './document-signature.ts';
-import { PDF_BYTES_MAX, readCertificatePdf } from './pdf-read.ts';
+import { ATTACHMENT_NAMES, PDF_BYTES_MAX, readCertificatePdf } from './pdf-read.ts';
 
 describe('certificate PDF', () => {
   let certificate: TestCertificate;
@@ -73,6 +73,14 @@ describe('certificate PDF', () => {
     expect(read(concat(pdf, pdf))).to.equal('pdf-not-ours');
   });
 
+  it('is altered, and not encrypted, when words of encryption are put into it', async () => {
+    const said = utf8Encode('\n% /Encrypt 1 0 R\n');
+    const { pdf } = certificate;
+    expect(read(concat(pdf, said))).to.equal('pdf-not-ours');
+    const renamed = bytesOf(textOf(pdf).replaceAll('record.json', 'record.jsom'));
+    expect(read(concat(renamed, said))).to.equal('pdf-not-ours');
+  });
+
   it('refuses dates that are in no calendar or in another form', () => {
     const file = textOf(certificate.pdf);
     for (const date of [
@@ -96,9 +104,13 @@ describe('certificate PDF', () => {
   });
 
   describe('of somebody else', () => {
-    const made = (options: PDFKit.PDFDocumentOptions): Promise<Uint8Array> =>
+    const made = (
+      options: PDFKit.PDFDocumentOptions,
+      fill: (pdf: PDFKit.PDFDocument) => unknown = () => undefined,
+    ): Promise<Uint8Array> =>
       new Promise((resolve) => {
         const other = new PDFDocument(options);
+        fill(other);
         const chunks: Uint8Array[] = [];
         other.on('data', (chunk: Uint8Array) => chunks.push(chunk));
         other.on('end', () => resolve(concat(...chunks)));
@@ -111,8 +123,13 @@ describe('certificate PDF', () => {
       expect(messageOf(pdf)).to.equal('PDF: it lacks /SubFilter /ETSI.CAdES.detached, deposit.tlog-proof, record.json');
       expect(read(utf8Encode('%PDF-1.4\n%âãÏÓ\n1 0 obj\n<<>>\nendobj\n'))).to.equal('pdf-not-ours');
     });
-    it('is encrypted, and that is said', async () => {
-      expect(read(await made({ userPassword: 'x', pdfVersion: '1.7' }))).to.equal('pdf-encrypted');
+    it('is encrypted, and that is said, also of one with the attachments of a certificate', async () => {
+      const encrypted = { userPassword: 'x', pdfVersion: '1.7' } as const;
+      expect(read(await made(encrypted))).to.equal('pdf-encrypted');
+      const attached = (pdf: PDFKit.PDFDocument): unknown =>
+        ATTACHMENT_NAMES.map((name) => pdf.file(Buffer.from('x'), { name }));
+      expect(read(await made(encrypted, attached))).to.equal('pdf-encrypted');
+      expect(messageOf(await made({}, attached))).to.equal('PDF: it lacks /SubFilter /ETSI.CAdES.detached');
     });
     it('is no PDF at all', () => {
       for (const bytes of [

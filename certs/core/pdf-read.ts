@@ -46,8 +46,10 @@ export function readCertificatePdf(bytes: Uint8Array): CertificatePdf {
     return read(bytes);
   } catch (error) {
     if (!(error instanceof CertError)) throw error;
-    if (isEncrypted(bytes)) throw new CertError('pdf-encrypted', 'PDF: the file is encrypted', { cause: error });
     const lacking = PARTS.filter((text) => placeOf(bytes, text) < 0);
+    // Encryption hides the names of attachments. Where one of them can be read, `/Encrypt` is a text that anybody could have put there.
+    if (ATTACHMENT_NAMES.every((name) => lacking.includes(name)) && isEncrypted(bytes))
+      throw new CertError('pdf-encrypted', 'PDF: the file is encrypted', { cause: error });
     if (lacking.length > 0)
       throw new CertError('pdf-not-ours', `PDF: it lacks ${lacking.join(', ')}`, { cause: error });
     throw error;

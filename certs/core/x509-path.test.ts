@@ -11,8 +11,9 @@ import {
   issueTsa,
   type Validity,
 } from '../issue/ca.ts';
-import { certificates, codeOf, makePki, NOW_MS, subject, type TestPki, VALIDITY } from '../issue/testing.ts';
+import { certificates, codeOf, makePki, NOW_MS, renewRoot, subject, type TestPki, VALIDITY } from '../issue/testing.ts';
 import { OID } from './oids.ts';
+import type { X509 } from './x509.ts';
 import { checkPath, type Purpose } from './x509-path.ts';
 
 const { digitalSignature, nonRepudiation, keyCertSign, cRLSign, keyEncipherment } = x509.KeyUsageFlags;
@@ -134,6 +135,38 @@ describe('certification path', () => {
       const oldRoot = await createRoot(subject('旧根'), past);
       const [signer, root] = certificates(await issueDocumentSigner(oldRoot, subject('叶'), VALIDITY), oldRoot);
       expect(codeOf(() => checkPath(signer!, [], [root!], NOW_MS, 'document-signing'))).to.equal('x509-expired');
+    });
+  });
+
+  describe('of several roots of one name and key', () => {
+    const ended: Validity = { notBeforeMs: Date.UTC(2016, 0, 1), notAfterMs: Date.UTC(2026, 1, 1) };
+    const under = (...roots: X509[]): X509[] => {
+      const [signer, intermediate] = pki.path;
+      return checkPath(signer!, [intermediate!], roots, NOW_MS, 'document-signing');
+    };
+    let good: X509;
+    let old: X509;
+    let noCa: X509;
+    before(async () => {
+      [good, old, noCa] = certificates(
+        pki.root,
+        await renewRoot(pki.root, ended),
+        await renewRoot(pki.root, VALIDITY, [ca()]),
+      ) as [X509, X509, X509];
+    });
+
+    it('takes the one with which the path holds, wherever it stands', () => {
+      for (const roots of [
+        [good, old, noCa],
+        [old, good, noCa],
+        [noCa, old, good],
+      ])
+        expect(under(...roots).at(-1)).to.equal(good);
+    });
+
+    it('names the first when it holds with none', () => {
+      expect(codeOf(() => under(old, noCa))).to.equal('x509-expired');
+      expect(codeOf(() => under(noCa, old))).to.equal('x509-purpose');
     });
   });
 

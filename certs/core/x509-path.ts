@@ -12,6 +12,8 @@ import { isSignedBy, nameText, sameCertificate, type X509 } from './x509.ts';
 /** Longest path, leaf and root included. */
 export const PATH_CERTIFICATES_MAX = 6;
 
+const NO_ISSUER = 'has no issuer among the certificates given and the pinned roots';
+
 /** What the leaf must be for. */
 export type Purpose = 'document-signing' | 'time-stamping';
 
@@ -19,7 +21,7 @@ export type Purpose = 'document-signing' | 'time-stamping';
  * Finds and checks the path.
  * @param leaf the certificate that signed
  * @param bag the other certificates that came along, in any order; all of them must be on the path
- * @param roots pinned roots; they must not be in the bag
+ * @param roots pinned roots; they must not be in the bag. Of several that signed alike the first with which the path holds is taken
  * @param atMs the time at which every certificate of the path must be valid, ms since epoch
  * @returns leaf, intermediates, root
  * @throws CertError x509-untrusted (no such path), x509-expired, x509-purpose (KU, EKU, CA flags, path length, unknown critical extension)
@@ -31,31 +33,53 @@ export function checkPath(
   atMs: number,
   purpose: Purpose,
 ): X509[] {
-  const path = findPath(leaf, bag, roots);
+  const below = orderBag(leaf, bag, roots);
+  const top = below.at(-1) as X509;
+  let refusal: CertError | undefined;
+  // Only roots can stand in for each other: one that was renewed with its key is pinned beside the old one. Of the bag all must be on the path.
+  for (const root of roots) {
+    if (!isIssuer(root, top)) continue;
+    const path = [...below, root];
+    try {
+      checkCertificates(path, atMs, purpose);
+      return path;
+    } catch (error) {
+      if (!(error instanceof CertError)) throw error;
+      refusal ??= error;
+    }
+  }
+  throw refusal ?? refuse('x509-untrusted', top, NO_ISSUER);
+}
+
+function checkCertificates(path: readonly X509[], atMs: number, purpose: Purpose): void {
   for (const certificate of path) checkValidity(certificate, atMs);
   for (const certificate of path) checkCritical(certificate);
   for (const [below, ca] of path.slice(1).entries()) checkCa(ca, below, purpose);
+  const leaf = path[0] as X509;
   if (purpose === 'document-signing') checkDocumentSigner(leaf);
   else checkTimestampSigner(leaf);
-  return path;
 }
 
-function findPath(leaf: X509, bag: readonly X509[], roots: readonly X509[]): X509[] {
+/** The path up to where a root must come: the leaf, then the whole bag. */
+function orderBag(leaf: X509, bag: readonly X509[], roots: readonly X509[]): X509[] {
   if (bag.length > PATH_CERTIFICATES_MAX - 2)
     refuse('x509-untrusted', leaf, 'has more certificates with it than a path may have');
   const pinned = bag.find((each) => roots.some((root) => sameCertificate(each, root)));
   if (pinned !== undefined) refuse('x509-untrusted', pinned, 'is a pinned root and may not come along');
   const path = [leaf];
   const unused = new Set(bag);
-  for (;;) {
+  while (unused.size > 0) {
     const last = path.at(-1) as X509;
-    const candidates = unused.size > 0 ? [...unused] : roots;
-    const issuer = candidates.find((candidate) => equal(candidate.subject, last.issuer) && isSignedBy(last, candidate));
-    if (issuer === undefined)
-      refuse('x509-untrusted', last, 'has no issuer among the certificates given and the pinned roots');
+    const issuer =
+      [...unused].find((candidate) => isIssuer(candidate, last)) ?? refuse('x509-untrusted', last, NO_ISSUER);
     path.push(issuer);
-    if (!unused.delete(issuer)) return path;
+    unused.delete(issuer);
   }
+  return path;
+}
+
+function isIssuer(candidate: X509, certificate: X509): boolean {
+  return equal(candidate.subject, certificate.issuer) && isSignedBy(certificate, candidate);
 }
 
 /** RFC 5280 4.1.2.5: from notBefore through notAfter, inclusive. Both are whole seconds. */

@@ -9,10 +9,12 @@ import { OID } from './oids.ts';
 import {
   CERTIFICATE_BYTES_MAX,
   certificateFromPem,
+  formsOf,
   isSignedBy,
   nameText,
   parseCertificate,
   sameCertificate,
+  type X509,
 } from './x509.ts';
 
 describe('X.509', () => {
@@ -49,6 +51,17 @@ describe('X.509', () => {
       });
       expect(code === undefined || code === 'der-malformed' || code === 'x509-malformed', `byte ${at}`).to.equal(true);
     }
+  });
+
+  it('has exactly two forms, of which each leads to the other', () => {
+    const [signer, intermediate] = pki.path;
+    const verifying = (certificate: X509): Uint8Array[] =>
+      formsOf(certificate).filter((der) => isSignedBy(parseCertificate(der), intermediate!));
+    const [own, second, ...more] = verifying(signer!);
+    expect(own).to.deep.equal(signer!.der);
+    expect(second).not.to.deep.equal(own);
+    expect(more).to.deep.equal([]);
+    expect(verifying(parseCertificate(second!))).to.deep.equal([second, own]);
   });
 
   it('lets nothing verify under a key of a type it does not know', () => {

@@ -5,10 +5,12 @@
 import { base64Decode, equal, hexEncode, utf8Decode } from '../../ledger/core/bytes.ts';
 import {
   type Algorithm,
+  encodeAlgorithm,
   type PublicKey,
   readAlgorithm,
   readPublicKey,
   sameAlgorithm,
+  secondForms,
   verifySignature,
 } from './algorithms.ts';
 import {
@@ -26,6 +28,7 @@ import {
   readTime,
   TAG,
 } from './der.ts';
+import { encode, encodeSequence } from './der-write.ts';
 import { CertError } from './errors.ts';
 import { OID } from './oids.ts';
 
@@ -135,10 +138,21 @@ export function certificateFromPem(pem: string): X509 {
 /** Whether this certificate's signature verifies under the issuer's key. Says nothing about trust. */
 export function isSignedBy(certificate: X509, issuer: X509): boolean {
   if (issuer.publicKey === undefined) return false;
-  // The certificate is named by its digest in signed attributes, so the second form of an ECDSA signature changes nothing.
+  // Outside CAs sign in either form of ECDSA, so both are taken: one certificate has two DERs, see formsOf.
   return verifySignature(issuer.publicKey, certificate.signatureAlgorithm, certificate.tbs, certificate.signature, {
     lowS: false,
   });
+}
+
+/**
+ * Every DER under which this certificate verifies, its own first: whoever names a certificate by a digest means all of them.
+ * A new one takes no key for the second form of an ECDSA signature. All else is inside the signed part, repeats it (the algorithm), or has one
+ * form only (der.ts, rsa.ts).
+ */
+export function formsOf({ der, tbs, signatureAlgorithm, signature }: X509): Uint8Array[] {
+  const algorithm = encodeAlgorithm(signatureAlgorithm);
+  const others = secondForms(signature).map((second) => encode(TAG.bitString, Uint8Array.of(0), second));
+  return [der, ...others.map((bits) => encodeSequence(tbs, algorithm, bits))];
 }
 
 /** The same certificate, byte for byte. */

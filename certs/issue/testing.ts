@@ -1,8 +1,18 @@
 // A consortium's PKI for tests: real P-256 keys, real certificates, a fixed clock. Only tests import this file.
 
-import { createHash } from 'node:crypto';
+import 'reflect-metadata';
+import { createHash, webcrypto } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
 import { certificateFromPem, type X509 } from '../core/x509.ts';
-import { createRoot, type Issued, issueDocumentSigner, issueIntermediate, issueTsa, type Subject } from './ca.ts';
+import {
+  createRoot,
+  type Issued,
+  issueDocumentSigner,
+  issueIntermediate,
+  issueTsa,
+  type Subject,
+  type Validity,
+} from './ca.ts';
 import type { PdfSigner } from './sign.ts';
 import { type SignBytes, signingKey } from './sign-cms.ts';
 import { Tsa } from './tsa.ts';
@@ -47,6 +57,24 @@ export async function makePki(): Promise<TestPki> {
     sign: signingKey(signer.key),
     tsaSign: signingKey(tsa.key),
   };
+}
+
+/** A root over the name and key of another. @param extensions those of the other, when absent */
+export async function renewRoot(root: Issued, validity: Validity, extensions?: x509.Extension[]): Promise<Issued> {
+  const old = new x509.X509Certificate(root.certificate);
+  const pkcs8 = Buffer.from(root.key.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64');
+  const curve = { name: 'ECDSA', namedCurve: 'P-256' };
+  const renewed = await x509.X509CertificateGenerator.createSelfSigned({
+    name: old.subjectName,
+    notBefore: new Date(validity.notBeforeMs),
+    notAfter: new Date(validity.notAfterMs),
+    keys: {
+      privateKey: await webcrypto.subtle.importKey('pkcs8', pkcs8, curve, false, ['sign']),
+      publicKey: await old.publicKey.export(curve, ['verify']),
+    },
+    extensions: extensions ?? [...old.extensions],
+  });
+  return { certificate: `${renewed.toString('pem')}\n`, key: root.key };
 }
 
 export function certificates(...issued: readonly Issued[]): X509[] {

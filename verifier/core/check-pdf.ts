@@ -63,9 +63,16 @@ export function checkSignature(pdf: CertificatePdf): Passed<DocumentSignature> {
 /** A pinned root vouches for the signer, at the time its timestamp gives; that the timestamp holds is a check of its own. */
 export function checkChain(signature: DocumentSignature, trust: Trust): Passed<readonly X509[]> {
   const { timeMs } = parseTimestampToken(signature.timestampToken).info;
-  const path = checkSigner(signature, trust.pdfRoots, timeMs);
+  const path = checkSigner(signature, unrevokedFirst(trust.pdfRoots, timeMs, trust), timeMs);
   checkRevocation(path, timeMs, trust);
   return { value: path, detail: { path: path.map(({ subject }) => nameText(subject)) } };
+}
+
+/** A root that was renewed with its key is pinned beside the old one: the one that still holds is tried first. */
+function unrevokedFirst(roots: readonly X509[], timeMs: number, { revoked }: Trust): X509[] {
+  const isRevoked = (root: X509): boolean =>
+    timeMs >= (certificateRevokedMs(revoked, root) ?? Number.POSITIVE_INFINITY);
+  return [...roots.filter((root) => !isRevoked(root)), ...roots.filter(isRevoked)];
 }
 
 /**
@@ -83,7 +90,8 @@ function checkRevocation(path: readonly X509[], timeMs: number, { revoked }: Tru
 
 /** An authority under a pinned timestamp root has put its time on this signature. */
 export function checkToken(signature: DocumentSignature, trust: Trust): Passed<VerifiedTimestamp> {
-  const value = checkSignatureTimestamp(signature, trust.timestampRoots);
+  const { timeMs } = parseTimestampToken(signature.timestampToken).info;
+  const value = checkSignatureTimestamp(signature, unrevokedFirst(trust.timestampRoots, timeMs, trust));
   checkRevocation(value.path, value.timeMs, trust);
   return {
     value,

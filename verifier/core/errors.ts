@@ -18,6 +18,7 @@ export type VerifierCode =
   | 'time-in-future'
   | 'time-outside-trust'
   | 'file-not-in-record'
+  | 'file-not-shown'
   | 'file-digests-disagree'
   | 'pages-differ'
   | 'renderer-absent'

@@ -3,7 +3,7 @@
 
 import { type Facts, STATED_17, STATED_18, type StatedId } from './facts.ts';
 import type { Lang, Text } from './messages.ts';
-import { type Comparison, comparisonOf, moment, pick, type Section } from './phrasing.ts';
+import { type Comparison, capital, comparisonOf, mismatch, moment, pick, type Section } from './phrasing.ts';
 import type { Report } from './report.ts';
 
 /** What each item is called. */
@@ -28,21 +28,23 @@ export function articles(report: Report, facts: Facts, lang: Lang): Section[] {
   return [article16(report, facts, lang), article17(facts, lang), article18(facts, lang)];
 }
 
-function article16(report: Report, { notLaterThan }: Facts, lang: Lang): Section {
-  const time = moment(notLaterThan.time, lang);
-  const finding: Readonly<Record<Comparison, Text>> = {
-    same: {
-      zh: `技术核验一致：所提交的文件自上链时间（不晚于 ${time}）起未经篡改。`,
-      en: `Consistent: the files at hand have not been altered since they were on the ledger (not later than ${time}).`,
-    },
-    different: {
-      zh: `技术核验不一致：存证记录自上链时间（不晚于 ${time}）起未经篡改，但所提交的文件与之不符。`,
-      en: `Inconsistent: the record has not been altered since then (not later than ${time}), but the files at hand do not match it.`,
-    },
-    none: {
-      zh: `存证记录自上链时间（不晚于 ${time}）起未经篡改；没有文件与之比对。`,
-      en: `The record has not been altered since it was on the ledger (not later than ${time}); no file was compared with it.`,
-    },
+function article16(report: Report, facts: Facts, lang: Lang): Section {
+  const time = moment(facts.notLaterThan.time, lang);
+  const unaltered = pick(
+    lang,
+    `存证记录自上链时间（不晚于 ${time}）起未经篡改`,
+    `the record has not been altered since it was on the ledger (not later than ${time})`,
+  );
+  const but = pick(lang, `${unaltered}，但`, `${unaltered}, but `) + mismatch(report, facts, lang);
+  const finding: Readonly<Record<Comparison, string>> = {
+    same: pick(
+      lang,
+      `技术核验一致：所提交的文件自上链时间（不晚于 ${time}）起未经篡改。`,
+      `Consistent: the files at hand have not been altered since they were on the ledger (not later than ${time}).`,
+    ),
+    different: pick(lang, `技术核验不一致：${but}`, `Inconsistent: ${but}`),
+    open: pick(lang, `技术核验无法判断：${but}`, `Cannot be told: ${but}`),
+    none: pick(lang, `${unaltered}；没有文件与之比对。`, `${capital(unaltered)}; no file was compared with it.`),
   };
   return {
     title: pick(
@@ -50,7 +52,7 @@ function article16(report: Report, { notLaterThan }: Facts, lang: Lang): Section
       '《人民法院在线诉讼规则》第十六条（上链后）',
       'Online Litigation Rules Art. 16 (after the deposit)',
     ),
-    lines: [finding[comparisonOf(report)][lang]],
+    lines: [finding[comparisonOf(report)]],
   };
 }
 

@@ -3,8 +3,8 @@
 
 import { STATED } from './explain-articles.ts';
 import { type FactMember, type Facts, STATED_17, STATED_18, type StatedId } from './facts.ts';
-import type { Lang, Text } from './messages.ts';
-import { type Comparison, comparisonOf, moment, pick, type Section } from './phrasing.ts';
+import type { Lang } from './messages.ts';
+import { type Comparison, comparisonOf, isPartial, mismatch, moment, pick, type Section } from './phrasing.ts';
 import type { Report } from './report.ts';
 import type { MemberKind } from './statement.ts';
 
@@ -27,13 +27,14 @@ export function noAnswers(lang: Lang): Section {
   };
 }
 
-const SAME_FILE: Readonly<Record<Comparison, Text>> = {
-  same: { zh: '是：所提交的文件与存证记录逐一相符。', en: 'Yes: every file at hand is in the record.' },
-  different: { zh: '否：所提交的文件与存证记录不符。', en: 'No: what is at hand does not match the record.' },
-  none: { zh: '未比对：没有提交文件。', en: 'Not compared: no file was given.' },
-};
-
-function sameFile(report: Report, { files, given, deposit }: Facts, lang: Lang): Section {
+function sameFile(report: Report, facts: Facts, lang: Lang): Section {
+  const { files, given, deposit } = facts;
+  const answers: Readonly<Record<Comparison, string>> = {
+    same: pick(lang, '是：所提交的文件与存证记录逐一相符。', 'Yes: every file at hand is in the record.'),
+    different: `${pick(lang, '否：', 'No: ')}${mismatch(report, facts, lang)}`,
+    open: `${pick(lang, '无法判断：', 'Cannot be told: ')}${mismatch(report, facts, lang)}`,
+    none: pick(lang, '未比对：没有提交文件。', 'Not compared: no file was given.'),
+  };
   const recorded = files.flatMap(({ number, name, size, sha256, sm3, compared }) => [
     `${pick(lang, '记录', 'record')} ${number}/${deposit.files} ${name} · ${size} ${pick(lang, '字节', 'bytes')} · ${
       compared ? pick(lang, '已比对，相同', 'compared, same') : pick(lang, '未比对', 'not compared')
@@ -45,13 +46,15 @@ function sameFile(report: Report, { files, given, deposit }: Facts, lang: Lang):
     `${pick(lang, '提交', 'at hand')} ${name} · ${
       numbers.length > 0
         ? pick(lang, `同记录 ${numbers.join('、')}`, `same as record ${numbers.join(', ')}`)
-        : pick(lang, '不在记录中', 'not in the record')
+        : isPartial(facts)
+          ? pick(lang, '不在出示的文件之中', 'not among the files shown')
+          : pick(lang, '不在记录中', 'not in the record')
     }`,
     `    SHA-256 ${sha256}`,
   ]);
   return {
     title: pick(lang, '一、是同一个文件吗？', '1. Is it the same file?'),
-    lines: [SAME_FILE[comparisonOf(report)][lang], ...recorded, ...atHand],
+    lines: [answers[comparisonOf(report)], ...recorded, ...atHand],
   };
 }
 

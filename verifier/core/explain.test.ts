@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { utf8Encode } from '../../ledger/core/bytes.ts';
+import { formatVkey } from '../../ledger/core/note.ts';
 import { createConsortium, evidenceOf, inputFor, type TestCertificate, type TestConsortium } from '../testing.ts';
 import { type Explanation, explain } from './explain.ts';
 import type { Facts } from './facts.ts';
@@ -56,6 +58,28 @@ describe('verifier/core explain', function () {
     expect(lines.find((line) => line.includes('Commission 2'))).to.match(/^\[ \].*does not count/);
   });
 
+  it('speaks of a revoked key only where one has cosigned too late', async () => {
+    const key = (witness: string): string => formatVkey(consortium.witnesses.get(witness)!.key);
+    const revoked = [
+      { key: key('court-4.ed25519'), at: '2030-01-01T00:00:00Z' },
+      { key: key('arbitration-1.ed25519'), at: '2030-01-01T00:00:00Z' },
+      { key: key('arbitration-2.ml-dsa-44'), at: '2026-01-02T00:00:00Z' },
+    ];
+    const trust = utf8Encode(JSON.stringify({ ...consortium.trust, revoked }));
+    const later = await verify({ ...inputFor(consortium, certificate), trust });
+    expect(later.outcome).to.equal('consistent');
+    for (const [lang, silent, late] of [
+      ['en', /has not cosigned$/, /does not count: key revoked as of 2026-01-02/],
+      ['zh', /未联署$/, /不计入：密钥自 北京时间 2026-01-02/],
+    ] as const) {
+      const lines = explain(later, lang).boxes[2]!.lines;
+      const of = (member: string): string | undefined => lines.find((line) => line.includes(`${member}.test.example`));
+      expect(of('court-4')).to.match(silent);
+      expect(of('arbitration-1')).to.match(/^\[√\].*ML-DSA-44$/);
+      expect(of('arbitration-2')).to.match(late);
+    }
+  });
+
   it('says who would have to collude, as the policy has it', () => {
     expect(said({}, 'zh')).to.include('须由平台、2 家法院共同作假，并另取得 1 家仲裁机构的联署');
     const both = { liars: { court: 2, arbitration: 1 }, signers: { court: 3, arbitration: 2 } };
@@ -82,7 +106,42 @@ describe('verifier/core explain', function () {
     const { boxes, articles } = explain(wrong, 'en');
     expect(boxes[0]?.lines[0]).to.match(/^No:/);
     expect(boxes[0]?.lines.join('\n')).to.include(evidenceOf(file).sha256).and.include(certificate.evidence[0]!.sha256);
-    expect(articles[0]?.lines[0]).to.match(/^Inconsistent: .* the files at hand do not match it\.$/);
+    expect(articles[0]?.lines[0]).to.match(/^Inconsistent: .* but the file at hand did not match the record\.$/);
+  });
+
+  it('counts the files that do not match, and calls those that do the same', async () => {
+    const wrong = evidenceOf({ name: 'wrong', bytes: new Uint8Array(3) });
+    const evidence = [certificate.evidence[0]!, wrong];
+    const one = await verify({ ...inputFor(consortium, certificate), evidence });
+    const zh = explain(one, 'zh');
+    const en = explain(one, 'en');
+    expect(zh.verdict).to.equal('技术核验：不一致。所提交的 2 个文件中有 1 个与存证记录不符。');
+    expect(en.verdict).to.match(/inconsistent\. 1 of the 2 files at hand did not match the record\.$/);
+    expect(zh.boxes[0]?.lines[0]).to.equal('否：所提交的 2 个文件中有 1 个与存证记录不符。');
+    expect(en.boxes[0]?.lines[0]).to.equal('No: 1 of the 2 files at hand did not match the record.');
+    const lines = en.boxes[0]!.lines.filter((line) => /^(record|at hand)/.test(line));
+    expect(lines.map((line) => line.split(' · ').at(-1))).to.deep.equal([
+      'compared, same',
+      'not compared',
+      'same as record 1',
+      'not in the record',
+    ]);
+  });
+
+  it('says of a file that is not shown neither that it matches nor that it does not', async () => {
+    const partial = await consortium.certify({ show: [1] });
+    const open = await verify({ ...inputFor(consortium, partial), evidence: [partial.evidence[1]!] });
+    const zh = explain(open, 'zh');
+    expect(zh.verdict).to.match(
+      /^技术核验：无法核验。所提交的文件不在证书出示的文件之中.*可能未出示，也可能与本次存证无关。$/,
+    );
+    expect(zh.boxes[0]?.lines[0]).to.match(/^无法判断：/);
+    expect(zh.articles[0]?.lines[0]).to.match(/^技术核验无法判断：/);
+    const en = explain(open, 'en');
+    expect(en.boxes[0]?.lines[0]).to.include('(1 of this deposit’s 2): perhaps not disclosed, perhaps not of');
+    expect(textOf(en))
+      .to.include('not among the files shown')
+      .and.not.match(/not in the record|not a file of/);
   });
 
   it('never says more than it knows, whatever the outcome and the language', async () => {

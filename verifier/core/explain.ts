@@ -6,7 +6,7 @@ import { articles } from './explain-articles.ts';
 import { noAnswers, questions } from './explain-questions.ts';
 import type { Facts } from './facts.ts';
 import { CHECKS, CODES, type Lang, OUTCOMES, STATUSES } from './messages.ts';
-import { capital, list, moment, pick, plural, type Section } from './phrasing.ts';
+import { capital, list, mismatch, moment, pick, plural, type Section } from './phrasing.ts';
 import type { CheckStatus, Report, Warning } from './report.ts';
 import type { MemberKind } from './statement.ts';
 
@@ -55,12 +55,12 @@ export function explain(report: Report, lang: Lang): Explanation {
 // ---- verdict and warnings --------------------------------------------------------------------------------------------
 
 function verdict(report: Report, lang: Lang): string {
-  const { outcome, facts } = report;
-  const head = pick(lang, `技术核验：${OUTCOMES[outcome].zh}。`, `Verification: ${OUTCOMES[outcome].en}. `);
-  return `${head}${reason(report, facts, lang)}`;
+  const { zh, en } = OUTCOMES[report.outcome];
+  return `${pick(lang, `技术核验：${zh}。`, `Verification: ${en}. `)}${reason(report, lang)}`;
 }
 
-function reason({ outcome, reason }: Report, facts: Facts | undefined, lang: Lang): string {
+function reason(report: Report, lang: Lang): string {
+  const { outcome, reason, facts } = report;
   if (outcome === 'consistent' && facts !== undefined) {
     const count = facts.given.length;
     const time = moment(facts.notLaterThan.time, lang);
@@ -85,6 +85,8 @@ function reason({ outcome, reason }: Report, facts: Facts | undefined, lang: Lan
       'The certificate is consistent; no file was compared.',
     );
   }
+  const isMismatch = reason.code === 'file-not-in-record' || reason.code === 'file-not-shown';
+  if (isMismatch && facts !== undefined) return capital(mismatch(report, facts, lang));
   return pick(lang, `${CODES[reason.code].zh}。`, `${capital(CODES[reason.code].en)}.`);
 }
 

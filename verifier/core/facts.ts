@@ -8,7 +8,8 @@ import { nameText, type X509 } from '../../certs/core/x509.ts';
 import { base64Encode } from '../../ledger/core/bytes.ts';
 import { type Cosigned, keyRevokedMs } from '../../ledger/core/cosigned.ts';
 import { CLOCK_TOLERANCE_MS } from '../../ledger/core/limits.ts';
-import { type Evidence, filesByDigest } from './check-evidence.ts';
+import type { VerifierKey } from '../../ledger/core/note.ts';
+import { comparedOf, type Given } from './check-evidence.ts';
 import type { ReadProof } from './check-ledger.ts';
 import type { Times } from './check-times.ts';
 import { type Forgery, forgeryOf } from './forgery.ts';
@@ -32,8 +33,7 @@ export interface Facts {
     readonly files: number;
   };
   readonly files: readonly FactFile[];
-  /** The files at hand, each with the numbers of the record's files it is equal to. */
-  readonly given: readonly { readonly name: string; readonly sha256: string; readonly files: readonly number[] }[];
+  readonly given: readonly Given[];
   readonly ledger: {
     readonly origin: string;
     readonly index: number;
@@ -63,6 +63,7 @@ export interface FactFile {
   readonly size: number;
   readonly sha256: string;
   readonly sm3?: string;
+  /** Some file at hand is equal to it. */
   readonly compared: boolean;
 }
 
@@ -71,7 +72,7 @@ export interface FactMember extends TrustMember {
   readonly algorithms: readonly string[];
   /** Its cosignature time; undefined when it does not count: it has not cosigned with all its keys, or its clock cannot be right. */
   readonly time?: string;
-  /** When one of its keys of this epoch was revoked; what it signed then and later does not count. */
+  /** When a key was revoked with which it cosigned then or later: that does not count. */
   readonly revoked?: string;
 }
 
@@ -92,19 +93,16 @@ export interface Shown {
   readonly times: Times;
   readonly timestamp: VerifiedTimestamp;
   readonly signedAt: string;
-  /** Files at hand. */
-  readonly evidence: readonly Evidence[];
-  /** Numbers of the record's files that one of them is equal to; undefined when they were not compared, or do not match. */
-  readonly compared: ReadonlySet<number> | undefined;
+  readonly given: readonly Given[];
 }
 
 const ALGORITHMS: Readonly<Record<number, string>> = { 4: 'Ed25519', 6: 'ML-DSA-44' };
 
 /** The facts of a certificate of which every check but the evidence has passed. */
 export function factsOf(shown: Shown): Facts {
-  const { trust, record, proof, times, timestamp, compared } = shown;
+  const { trust, record, proof, times, timestamp, given } = shown;
   const head = header(record);
-  const recorded = filesByDigest(record);
+  const compared = comparedOf(given);
   const { policy } = trust;
   const needed = (kind: MemberKind): { needed: number; members: number } => {
     const group = policy.groups.get(GROUP_OF[kind]);
@@ -126,13 +124,9 @@ export function factsOf(shown: Shown): Facts {
       size,
       sha256,
       ...(sm3 !== undefined && { sm3 }),
-      compared: compared?.has(index) === true,
+      compared: compared.has(index),
     })),
-    given: shown.evidence.map(({ name, sha256 }) => ({
-      name,
-      sha256,
-      files: recorded(sha256).map(({ index }) => index),
-    })),
+    given,
     ledger: {
       origin: proof.checkpoint.origin,
       index: proof.proof.index,
@@ -156,24 +150,21 @@ export function factsOf(shown: Shown): Facts {
 
 function memberFact(member: TrustMember, { trust, cosigned, times }: Shown): FactMember {
   const witnesses = witnessesOf(trust.policy, member.member);
-  const keys = cosigned.counting
-    .filter(({ witness }) => witnesses.includes(witness))
-    .map(({ cosignature }) => cosignature.key);
+  const keysOf = (named: Cosigned['counting']): VerifierKey[] =>
+    named.filter(({ witness }) => witnesses.includes(witness)).map(({ cosignature }) => cosignature.key);
   const time = times.members[member.kind].find((each) => each.member === member.member);
   return {
     ...member,
     keyName: keyNameOf(member, trust),
-    algorithms: keys.map(({ type }) => ALGORITHMS[type] ?? ''),
+    algorithms: keysOf(cosigned.counting).map(({ type }) => ALGORITHMS[type] ?? ''),
     ...(time && { time: iso(Number(time.timeSeconds) * 1000) }),
-    ...memberRevoked(member, trust),
+    ...revokedFrom(keysOf(cosigned.revoked), trust),
   };
 }
 
-function memberRevoked({ member }: TrustMember, { policy, revoked }: Trust): { revoked?: string } {
-  const times = witnessesOf(policy, member).flatMap((witness) => {
-    const key = policy.witnesses.get(witness)?.key;
-    return (key && keyRevokedMs(revoked, key)) ?? [];
-  });
+/** The earliest time from which one of these keys is revoked. */
+function revokedFrom(keys: readonly VerifierKey[], { revoked }: Trust): { revoked?: string } {
+  const times = keys.flatMap((key) => keyRevokedMs(revoked, key) ?? []);
   return times.length === 0 ? {} : { revoked: iso(Math.min(...times)) };
 }
 
@@ -195,11 +186,12 @@ function statedIn({ platform, submitter, capture, declared }: RecordHeader): Fac
 
 /** What a reader must not overlook. */
 export function warningsOf(shown: Shown): Warning[] {
-  const { trust, record, proof, times, timestamp, compared } = shown;
+  const { trust, record, proof, times, timestamp } = shown;
   const head = header(record);
   const warnings: Warning[] = [];
-  if (compared !== undefined && compared.size < head.files) {
-    warnings.push({ code: 'files-not-compared', detail: { compared: compared.size, files: head.files } });
+  const compared = comparedOf(shown.given).size;
+  if (compared > 0 && compared < head.files) {
+    warnings.push({ code: 'files-not-compared', detail: { compared, files: head.files } });
   }
   // The record was made in the epoch of its entry; a later one may have proven it.
   const issued = trustAt(trust, proof.proof.index + 1);
@@ -225,7 +217,9 @@ export function warningsOf(shown: Shown): Warning[] {
 /** Keys that signed here, or could have, and have been revoked since: what they signed before still counts. */
 function revokedKeys({ trust, signerPath, timestamp }: Shown): Warning[] {
   const members = trust.members.flatMap((member) => {
-    const { revoked } = memberRevoked(member, trust);
+    const { policy } = trust;
+    const keys = witnessesOf(policy, member.member).flatMap((witness) => policy.witnesses.get(witness)?.key ?? []);
+    const { revoked } = revokedFrom(keys, trust);
     return revoked === undefined ? [] : [{ name: member.name, nameEn: member.nameEn, revoked }];
   });
   const certificates = [...signerPath, ...timestamp.path].flatMap((certificate) => {

@@ -131,6 +131,10 @@ export const CODES: Readonly<Record<Code, Text>> = {
   },
 
   'file-not-in-record': { zh: '所提交的文件不是存证记录中的文件', en: 'a file at hand is not a file of the record' },
+  'file-not-shown': {
+    zh: '所提交的文件不在证书出示的文件之中，无从判断是否属于本次存证',
+    en: 'a file at hand is not among the files shown; whether it belongs to this deposit cannot be told',
+  },
   'file-digests-disagree': {
     zh: '同一文件的摘要或大小互相矛盾',
     en: 'digests or size of a file contradict each other',

@@ -70,6 +70,8 @@ const STATUS: Readonly<Record<FindingCode, 'failed' | 'unknown'>> = {
   // The files at hand.
   'file-not-in-record': 'failed',
   'file-digests-disagree': 'failed',
+  // The record shows fewer files than the deposit has, and it may be one of the others.
+  'file-not-shown': 'unknown',
 
   // The visible pages.
   'pages-differ': 'failed',

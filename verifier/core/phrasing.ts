@@ -1,7 +1,8 @@
 // Small words that every part of an explanation uses: two languages, plurals, times for people, and how the files compared.
 
+import type { Facts } from './facts.ts';
 import type { Lang } from './messages.ts';
-import type { Report } from './report.ts';
+import type { CheckStatus, Report } from './report.ts';
 
 /** A titled list of sentences; its layout is the caller's. */
 export interface Section {
@@ -9,12 +10,40 @@ export interface Section {
   readonly lines: readonly string[];
 }
 
-/** What became of the comparison of files. */
-export type Comparison = 'same' | 'different' | 'none';
+/** What became of the comparison of files; `open`: what is at hand may be what the record does not show. */
+export type Comparison = 'same' | 'different' | 'open' | 'none';
+
+const COMPARISONS: Readonly<Record<CheckStatus, Comparison>> = {
+  passed: 'same',
+  failed: 'different',
+  unknown: 'open',
+  'not-run': 'none',
+};
 
 export function comparisonOf({ checks }: Report): Comparison {
-  const status = checks.find(({ id }) => id === 'evidence')?.status;
-  return status === 'passed' ? 'same' : status === 'failed' ? 'different' : 'none';
+  return COMPARISONS[checks.find(({ id }) => id === 'evidence')?.status ?? 'not-run'];
+}
+
+/** Whether the certificate shows fewer files than the deposit has. */
+export function isPartial({ files, deposit }: Facts): boolean {
+  return files.length < deposit.files;
+}
+
+/** The sentence about files at hand that equal none of the record, for a comparison that is `different` or `open`. */
+export function mismatch(report: Report, facts: Facts, lang: Lang): string {
+  const { files, given, deposit } = facts;
+  const count = given.filter(({ files: numbers }) => numbers.length === 0).length;
+  const who =
+    given.length === 1
+      ? pick(lang, '所提交的文件', 'the file at hand')
+      : pick(lang, `所提交的 ${given.length} 个文件中有 ${count} 个`, `${count} of the ${given.length} files at hand`);
+  if (!isPartial(facts)) return pick(lang, `${who}与存证记录不符。`, `${who} did not match the record.`);
+  const isOpen = comparisonOf(report) === 'open';
+  return pick(
+    lang,
+    `${who}不在证书出示的文件之中（本次存证共 ${deposit.files} 个文件，出示 ${files.length} 个）${isOpen ? '：可能未出示，也可能与本次存证无关' : ''}。`,
+    `${who} did not match any file that the certificate shows (${files.length} of this deposit’s ${deposit.files})${isOpen ? ': perhaps not disclosed, perhaps not of this deposit' : ''}.`,
+  );
 }
 
 export function pick(lang: Lang, zh: string, en: string): string {

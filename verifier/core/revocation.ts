@@ -1,9 +1,9 @@
 // Revocations: keys that must not be believed any more from a time on, because they were stolen or lost.
-// Keys of cosigners by their vkey, certificates of signers and timestamp authorities by their SHA-256. A signature counts only when it was
-// made before the revocation, by the time it carries: a thief can put an earlier one there, and is then one liar among those the policy
-// survives. A log's signature carries no time: its key is replaced, not revoked.
+// Keys of cosigners by their vkey, certificates of signers and timestamp authorities by the SHA-256 of their DER, in either of its forms:
+// a thief can write the other. A signature counts only when it was made before the revocation, by the time it carries: a thief can put an
+// earlier one there, and is then one liar among those the policy survives. A log's signature carries no time: its key is replaced, not revoked.
 
-import type { X509 } from '../../certs/core/x509.ts';
+import { formsOf, type X509 } from '../../certs/core/x509.ts';
 import { hexDecode, hexEncode } from '../../ledger/core/bytes.ts';
 import { type Revoked, revokedMs } from '../../ledger/core/cosigned.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
@@ -39,5 +39,6 @@ function idOf(text: string): string {
 
 /** From when on a certificate is revoked, ms since the epoch: the earliest time given for it; undefined when it is not. */
 export function certificateRevokedMs(revoked: readonly Revocation[], certificate: X509): number | undefined {
-  return revokedMs(revoked, hexEncode(sha256(certificate.der)));
+  const times = formsOf(certificate).flatMap((der) => revokedMs(revoked, hexEncode(sha256(der))) ?? []);
+  return times.length === 0 ? undefined : Math.min(...times);
 }

@@ -4,9 +4,8 @@ import { type Hostile, hostileCertificates, insiderCertificates } from '../../fi
 import { createConsortium, inputFor, SMALL, type TestCertificate, type TestConsortium } from '../testing.ts';
 import { verify } from './verify.ts';
 
-/** Whoever signs or stamps these is nobody the trust bundle knows, and an encrypted file says nothing at all. */
+/** Whoever signs or stamps these is nobody the trust bundle knows. */
 const STRANGERS = [
-  'cross-reference/encrypt: pdf-encrypted',
   'signature/foreign-keys-under-our-names: x509-untrusted',
   'signature/foreign-signer-under-our-intermediate: x509-untrusted',
   'signature/timestamp-of-an-unknown-authority: x509-untrusted',

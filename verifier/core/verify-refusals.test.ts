@@ -1,6 +1,6 @@
 // Real certificates whose pieces contradict each other, newer formats, and files that are no certificate. Changed bytes: verify-bytes.test.ts.
 import { expect } from 'chai';
-import { base64Encode, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
+import { base64Encode, concat, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { cosign } from '../../ledger/core/cosignature.ts';
 import { formatNote, parseNote } from '../../ledger/core/note.ts';
 import { formatTlogProof } from '../../ledger/core/tlog-proof.ts';
@@ -54,6 +54,8 @@ describe('verifier/core verify, refusals', function () {
         });
         expect([report.outcome, findings(report)]).to.deep.equal(['inconsistent', ['evidence:file-not-in-record']]);
         expect(report.facts?.given.map((each) => each.files.length > 0)).to.deep.equal([i !== 0, i !== 1]);
+        expect(report.facts?.files.map(({ compared }) => compared)).to.deep.equal([i !== 0, i !== 1]);
+        expect(report.warnings.map(({ code }) => code)).to.deep.equal(['files-not-compared']);
       }
     });
 
@@ -63,6 +65,8 @@ describe('verifier/core verify, refusals', function () {
         const report = await check({ evidence: [{ ...first!, ...change }] });
         expect(findings(report)).to.deep.equal(['evidence:file-digests-disagree']);
         expect(report.outcome).to.equal('inconsistent');
+        expect(report.facts?.given[0]?.files).to.deep.equal([]);
+        expect(report.facts?.files.map(({ compared }) => compared)).to.deep.equal([false, false]);
       }
     });
 
@@ -249,9 +253,22 @@ describe('verifier/core verify, refusals', function () {
       ['another PDF', 'not-a-certificate', () => utf8Encode('%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n')],
       ['the proof alone', 'pdf-malformed', () => certificate.proofBytes],
       ['half a certificate', 'pdf-not-ours', () => certificate.pdf.slice(0, certificate.pdf.length / 2)],
+      [
+        'a certificate with words of encryption behind it',
+        'pdf-not-ours',
+        () => concat(certificate.pdf, utf8Encode('\n% /Encrypt 1 0 R\n')),
+      ],
       ['a certificate with a byte too many', 'pdf-not-ours', () => Uint8Array.from([...certificate.pdf, 10])],
       ['too many bytes', 'pdf-too-large', () => new Uint8Array(CERTIFICATE_BYTES_MAX + 1)],
     ];
+    it('finds an altered certificate altered, whatever the files in it are called', async () => {
+      const files = [{ name: 'howto /Encrypt 1 0 R.txt', bytes: utf8Encode('x') }];
+      const altered = (await consortium.certify({ files })).pdf;
+      altered[altered.length - 2] = 0x58;
+      const report = await check({ certificate: altered });
+      expect([report.outcome, report.reason?.code]).to.deep.equal(['inconsistent', 'pdf-not-ours']);
+    });
+
     for (const [what, code, bytes] of others) {
       it(`names the check and the code for ${what}`, async () => {
         const report = await check({ certificate: bytes() });

@@ -91,8 +91,22 @@ describe('verifier/core verify', function () {
       expect(report.warnings[0]?.detail).to.deep.equal({ compared: 1, files: 100 });
       expect(report.facts?.files).to.have.length(1);
       expect(utf8Decode(one.recordBytes)).not.to.include('41.txt"'.replace('41', '40'));
-      const hidden = await check({ evidence: [evidenceOf(files[40]!)] }, one);
-      expect(findings(hidden)).to.deep.equal(['evidence:file-not-in-record']);
+    });
+
+    it('cannot tell what a file is that a partial certificate does not show, unless there are too many of them', async () => {
+      const files = ['a', 'b', 'c'].map((name) => ({ name, bytes: utf8Encode(name) }));
+      const one = await consortium.certify({ files, show: [2] });
+      const given = async (...names: string[]): Promise<[string, string[]]> => {
+        const evidence = names.map((name) => evidenceOf({ name, bytes: utf8Encode(name) }));
+        const report = await check({ evidence }, one);
+        return [report.outcome, findings(report)];
+      };
+      expect(await given('b')).to.deep.equal(['consistent', []]);
+      const open = ['unverifiable', ['evidence:file-not-shown']];
+      expect(await given('a')).to.deep.equal(open);
+      expect(await given('stranger')).to.deep.equal(open);
+      expect(await given('a', 'b', 'a', 'c')).to.deep.equal(open);
+      expect(await given('a', 'c', 'stranger')).to.deep.equal(['inconsistent', ['evidence:file-not-in-record']]);
     });
   });
 

@@ -6,7 +6,7 @@ import type { CertificatePdf } from '../../certs/core/pdf-read.ts';
 import { header, parseRecord, type ShownRecord } from '../../certs/core/record.ts';
 import { hexEncode } from '../../ledger/core/bytes.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
-import { checkEvidence, type Evidence } from './check-evidence.ts';
+import { checkEvidence, compareFiles, type Evidence } from './check-evidence.ts';
 import {
   checkCheckpoint,
   checkCosignatures,
@@ -105,7 +105,7 @@ async function makeChecks(input: VerifyInput, trustDigest: string, checks: Check
     checkTimes(args[0], args[1], args[2], nowMs),
   );
 
-  const compared = await compareFiles(input, checks, record, committed);
+  await compareEvidence(input, checks, record, committed);
   await checks.run('pages', [pdf, record, committed], (...args) =>
     checkPages(certificate, args[0], args[1], input.rerender, input.rendererId),
   );
@@ -115,9 +115,9 @@ async function makeChecks(input: VerifyInput, trustDigest: string, checks: Check
     return { warnings: [], facts: undefined };
   }
   const shown: Shown = {
-    ...{ trust, record, proof, signerPath, cosigned, times, timestamp, compared },
+    ...{ trust, record, proof, signerPath, cosigned, times, timestamp },
     signedAt: pdf.signedAt,
-    evidence: input.evidence,
+    given: compareFiles(input.evidence, record),
   };
   return { warnings: warningsOf(shown), facts: factsOf(shown) };
 }
@@ -128,15 +128,12 @@ function readRecord({ attachments }: CertificatePdf): Passed<ShownRecord> {
 }
 
 /** @param committed whether the record is the one on the ledger: other records are not worth comparing with */
-async function compareFiles(
+async function compareEvidence(
   { evidence, certificateOnly }: VerifyInput,
   checks: CheckList,
   record: ShownRecord | undefined,
   committed: true | undefined,
-): Promise<ReadonlySet<number> | undefined> {
-  if (evidence.length > 0) {
-    return checks.run('evidence', [record, committed], (...args) => checkEvidence(evidence, args[0]));
-  }
-  checks.skip('evidence', certificateOnly ? 'not-asked' : 'no-file');
-  return undefined;
+): Promise<void> {
+  if (evidence.length === 0) checks.skip('evidence', certificateOnly ? 'not-asked' : 'no-file');
+  else await checks.run('evidence', [record, committed], (...args) => checkEvidence(evidence, args[0]));
 }
