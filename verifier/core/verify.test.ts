@@ -1,6 +1,6 @@
 // What the verifier says about real certificates under its own trust bundle and others. Contradictions: verify-refusals.test.ts.
 import { expect } from 'chai';
-import { utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
+import { concat, uint64, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import {
   createConsortium,
   type DepositOptions,
@@ -137,6 +137,24 @@ describe('verifier/core verify', function () {
       expect(report.outcome).to.equal('consistent');
       expect(report.warnings.map(({ code }) => code)).to.deep.equal(['names-differ', 'policy-differs']);
       expect(report.facts?.members[0]?.name).to.equal('另一法院');
+    });
+
+    it('warns of signatures that the pages list under a name although no key of the trust bundle made them', async () => {
+      const names = { cosigner: 'court-4.test.example', log: 'ledger.test.example', nobody: 'court-9.test.example' };
+      const forgedBy = (name: string) => ({
+        cosigners: (witness: string) => !witness.startsWith('court-4'),
+        lines: async () => [{ name, keyId: 0x12345678, signature: concat(uint64(1_577_836_800), new Uint8Array(64)) }],
+      });
+      const warned = async (name: string) => {
+        const report = await certified(forgedBy(name));
+        expect(report.facts?.members[3]).not.to.have.property('time');
+        return [report.outcome, report.warnings];
+      };
+      const unconfirmed = (name: string) => [{ code: 'signatures-unconfirmed', detail: { names: [name] } }];
+      expect(await warned(names.cosigner)).to.deep.equal(['consistent', unconfirmed('测试第4法院')]);
+      expect(await warned(names.log)).to.deep.equal(['consistent', unconfirmed(names.log)]);
+      // Of somebody the record does not name the pages say only that there is one more line.
+      expect(await warned(names.nobody)).to.deep.equal(['consistent', []]);
     });
 
     it('warns when the three clocks are out of order, without mixing them', async () => {
