@@ -1,5 +1,6 @@
 // What the verifier says about real certificates under its own trust bundle and others. Contradictions: verify-refusals.test.ts.
 import { expect } from 'chai';
+import { makePki } from '../../certs/issue/testing.ts';
 import { concat, uint64, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import {
   createConsortium,
@@ -9,9 +10,11 @@ import {
   inputFor,
   NOW_MS,
   RECEIVED_MS,
+  rerender,
   type TestCertificate,
   type TestConsortium,
 } from '../testing.ts';
+import type { Rerender } from './check-pdf.ts';
 import { CHECK_IDS, type Report } from './report.ts';
 import type { TrustBundle } from './trust.ts';
 import { type VerifyInput, verify } from './verify.ts';
@@ -223,6 +226,23 @@ describe('verifier/core verify', function () {
       const report = await check({ trust: utf8Encode(strict) }, lacking);
       expect([report.outcome, findings(report)]).to.deep.equal(['unverifiable', ['quorum:quorum-short']]);
     });
+  });
+
+  it('draws no page of a certificate that nobody it trusts has signed', async () => {
+    const drawn = async (trust: Uint8Array, of = certificate): Promise<unknown[]> => {
+      let times = 0;
+      const counting: Rerender = (source) => {
+        times++;
+        return rerender(source);
+      };
+      const { checks } = await check({ trust, rerender: counting }, of);
+      return [times, checks.find(({ id }) => id === 'pages')?.code];
+    };
+    const short = await consortium.certify({ cosigners: (witness) => !/court-[12]/.test(witness) });
+    const otherSigner = { ...consortium.trust, pdfRoots: [(await makePki()).root.certificate] };
+    expect(await drawn(utf8Encode(JSON.stringify(otherSigner)))).to.deep.equal([0, 'not-reached']);
+    expect(await drawn(consortium.trustBytes, short)).to.deep.equal([0, 'not-reached']);
+    expect(await drawn(consortium.trustBytes)).to.deep.equal([1, undefined]);
   });
 
   describe('times', () => {

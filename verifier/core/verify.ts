@@ -106,7 +106,8 @@ async function makeChecks(input: VerifyInput, trustDigest: string, checks: Check
   );
 
   const compared = await compareFiles(input, checks, record, committed);
-  await checks.run('pages', [pdf, record, committed], (...args) =>
+  // Drawing is by far the most work: it is done only for what somebody whom the verifier trusts has signed.
+  await checks.run('pages', [pdf, record, committed, signerPath, quorum], (...args) =>
     checkPages(certificate, args[0], args[1], input.rerender, input.rendererId),
   );
 
