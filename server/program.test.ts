@@ -1,5 +1,5 @@
 /** The command line as scripts see it: exit codes, one sentence on stderr, keys and tokens made by hand. In this process; consortium.test.ts starts real ones. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +48,26 @@ describe('server/program', () => {
     const ran = await Promise.all(asked.map(([args, , env]) => probata(args, env)));
     expect(ran.map(({ code }) => code)).deep.equal(asked.map(([, code]) => code));
     expect(ran[1]?.stdout).match(/^\d+\.\d+\.\d+$/);
+  });
+
+  it('obeys no name of a file that `*` put on the command line', async () => {
+    const strangers = join(dir, 'strangers');
+    mkdirSync(strangers);
+    const before = process.cwd();
+    process.chdir(strangers);
+    try {
+      for (const name of ['--url=127.0.0.1\u001b[2J', '--help']) {
+        writeFileSync(name, '');
+        const { code, stdout, stderr } = await probata(['deposit', name, 'invoice.pdf']);
+        expect([code, stdout], name).deep.equal([64, '']);
+        expect(stderr)
+          .contain(`./--${name.slice(2, 5)}`)
+          .and.not.contain('\u001b');
+        rmSync(name);
+      }
+    } finally {
+      process.chdir(before);
+    }
   });
 
   it('says each expected failure in one line, without a stack, with exit code 1', async () => {

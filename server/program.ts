@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { fileReadAsOption, notAnOption } from '../verifier/cli/option-files.ts';
 import { type Context, countOf, type Terminal } from './commands/context.ts';
 import { epochCommands } from './commands/epoch-commands.ts';
 import type { HammerCommand } from './commands/hammer.ts';
@@ -13,6 +14,7 @@ import { keyCommands } from './commands/key-commands.ts';
 import { recoveryCommands } from './commands/recovery-commands.ts';
 import { reportCommands } from './commands/report-commands.ts';
 import type { NewParty } from './commands/token.ts';
+import { printable } from './progress.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
@@ -28,6 +30,11 @@ const PORT_MAX = 65_000;
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
     let code = 0;
+    const ambiguous = await fileReadAsOption(args);
+    if (ambiguous !== undefined) {
+      terminal.err(`probata: ${printable(notAnOption(ambiguous))}`);
+      return EXIT_USAGE;
+    }
     const program = createProgram(terminal, (result) => {
       code = result;
     });

@@ -35,6 +35,6 @@ export function openProgress(stream: NodeJS.WriteStream): Progress {
 }
 
 /** File names and answers may hold what a terminal would obey: control characters, and those that turn the direction. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '�');
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { clustersOf, clustersOfName, HIDDEN, MARKS } from './clusters.ts';
-import { FONT_FILES, type FontName } from './fonts.ts';
+import { clustersOf, clustersOfName, EMOJI_SEQUENCE_MAX, HIDDEN, MARKS } from './clusters.ts';
+import { type Face, FONT_FILES, type FontName } from './fonts.ts';
 import { nodeFonts } from './fonts-node.ts';
 
 const fonts = nodeFonts();
@@ -19,6 +19,19 @@ const matching = (form: RegExp): number[] =>
   everyCodePoint().filter((codePoint) => form.test(String.fromCodePoint(codePoint)));
 const hex = (codePoints: readonly number[]): string => codePoints.map((codePoint) => codePoint.toString(16)).join(' ');
 
+interface Substitution {
+  readonly ligatureSets?: { toArray(): readonly (readonly { readonly compCount: number }[])[] };
+}
+
+/** How many characters each ligature of a font stands for. */
+function ligatures({ font }: Face): number[] {
+  const { GSUB } = font as unknown as { GSUB: { lookupList: { toArray(): { subTables: Substitution[] }[] } } };
+  const substitutions = GSUB.lookupList.toArray().flatMap(({ subTables }) => subTables);
+  return substitutions
+    .flatMap(({ ligatureSets }) => ligatureSets?.toArray() ?? [])
+    .flatMap((set) => set.map(({ compCount }) => compCount));
+}
+
 describe('certs/render/clusters', function () {
   this.timeout(60_000);
 
@@ -32,13 +45,38 @@ describe('certs/render/clusters', function () {
   });
 
   it('keeps emoji sequences, flags, keycaps and marked letters together', () => {
-    const whole = ['👨‍👩‍👧‍👦', '👩🏽‍⚖️', '❤️', '🇨🇳', '1️⃣', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'שָׁ', 'مُ'];
+    const whole = ['👨‍👩‍👧‍👦', '👩🏻‍❤️‍💋‍👩🏿', '👩🏽‍⚖️', '❤️', '🇨🇳', '1️⃣', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'שָׁ', 'مُ'];
     for (const text of whole) expect(shown(text)).to.deep.equal([text]);
     expect(shown('🇨')).to.have.length(1);
   });
 
   it('takes an emoji sequence apart that no font draws as one', () => {
     expect(shown('👩‍🚗')).to.deep.equal(['👩', '‹U+200D›', '🚗']);
+  });
+
+  it('looks for no longer picture than there may be, so that a chain costs no more than its length', () => {
+    const face = fonts.face('emoji-regular');
+    const [shape, shaped] = [face.shape.bind(face), [] as number[]];
+    face.shape = (text, ...rest) => {
+      shaped.push([...text].length);
+      return shape(text, ...rest);
+    };
+    try {
+      for (const chain of ['👩\u200d', '\u{1f3fb}', '\u{e0062}', '\u{1f3fb}\ufe0f\u20e3']) {
+        shown(chain.repeat(40));
+        shown(`🏴${chain.repeat(40)}`);
+      }
+    } finally {
+      Reflect.deleteProperty(face, 'shape');
+    }
+    expect(Math.max(...shaped)).to.equal(EMOJI_SEQUENCE_MAX);
+    // With a variation selector behind each of at most four pictures.
+    expect(Math.max(...ligatures(face)) + 4).to.be.at.most(EMOJI_SEQUENCE_MAX);
+  });
+
+  it('hides no longer run of characters behind a picture', () => {
+    const behind = '\u{e0062}'.repeat(EMOJI_SEQUENCE_MAX);
+    expect(shown(`🏴${behind}`).slice(0, 3)).to.deep.equal(['🏴', '‹U+E0062›', '‹U+E0062›']);
   });
 
   it('shows in notation what cannot be seen, turns the text, has no glyph, or joins nothing', () => {

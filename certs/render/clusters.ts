@@ -123,10 +123,18 @@ const isEmojiSuffix = (codePoint = 0): boolean =>
   (codePoint >= 0x1f3fb && codePoint <= 0x1f3ff) ||
   (codePoint >= 0xe0020 && codePoint <= 0xe007f);
 
+/**
+ * Code points of the longest emoji sequence that may be one picture. No ligature of the font has more than 9, no sequence that Unicode
+ * recommends more than 10; what is longer only piles up characters without ink behind a picture. Who shapes the rest of a chain at each of
+ * its places takes the square of its length, for a text that anybody may have written.
+ */
+export const EMOJI_SEQUENCE_MAX = 16;
+
 /** An emoji sequence that the font draws as one picture; otherwise its characters are looked at one by one. */
 function emojiSequence(fonts: Fonts, codePoints: readonly number[], at: number): Taken | undefined {
-  const length = emojiLength(codePoints, at);
-  if (length < 2) return undefined;
+  // A chain goes on behind a joiner only when something follows it: two more tell whether it is too long.
+  const length = emojiLength(codePoints.slice(at, at + EMOJI_SEQUENCE_MAX + 2), 0);
+  if (length < 2 || length > EMOJI_SEQUENCE_MAX) return undefined;
   const all = codePoints.slice(at, at + length);
   const face = fonts.face('emoji-regular');
   if (!all.every((codePoint) => face.has(codePoint))) return undefined;

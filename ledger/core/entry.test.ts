@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { utf8Decode, utf8Encode } from './bytes.ts';
 import {
+  beginsAsPolicy,
   type DepositEntry,
   formatEntry,
   isUtcMilliseconds,
@@ -69,6 +70,11 @@ describe('entry', () => {
     }
     const { statement: _, ...bare } = change;
     expect(verdict(() => parseEntry(bytesOf(bare)))).to.equal('entry-malformed');
+    expect([formatEntry(change), formatEntry(entry), utf8Encode('x')].map(beginsAsPolicy)).to.deep.equal([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('says of other kinds and versions that they are newer, whatever else they hold', () => {

@@ -2,7 +2,7 @@
 // FORMATS.md, "Entry": a deposit is fixed by the commitment to its record, a change of policy by the digest of the statement that follows.
 // Neither the record nor the statement is ever on the ledger.
 
-import { hexDecode, utf8Encode } from './bytes.ts';
+import { equal, hexDecode, utf8Encode } from './bytes.ts';
 import { LedgerError } from './errors.ts';
 import { canonicalJson, type Json, parseCanonicalJson } from './json.ts';
 import { ENTRY_BYTES_MAX, HASH_BYTES } from './limits.ts';
@@ -64,6 +64,16 @@ export function formatEntry(entry: Entry): Uint8Array {
  */
 export function parseEntry(bytes: Uint8Array): Entry {
   return checkFields(parseObject(bytes));
+}
+
+const POLICY_START = utf8Encode('{"kind":"policy",');
+
+/**
+ * True for every change of policy that {@link parseEntry} reads, by how its canonical form begins. Not everything that begins so is one: it
+ * is for those who keep entries without reading them.
+ */
+export function beginsAsPolicy(bytes: Uint8Array): boolean {
+  return equal(bytes.subarray(0, POLICY_START.length), POLICY_START);
 }
 
 /**

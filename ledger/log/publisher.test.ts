@@ -109,6 +109,20 @@ describe('publisher', () => {
     await session.log.close();
   });
 
+  it('publishes no line that it has not verified, such as those of the keys that a court is going over to', async () => {
+    const world = new World();
+    const [first] = world.cosigners() as [Cosigner];
+    const next = `— court-1.test.example ${Buffer.alloc(76, 7).toString('base64')}\n`;
+    const both: Cosigner = { ...first, cosign: async (head, source) => `${next}${await first.cosign(head, source)}` };
+    const session = await start(world, memoryStores(), { cosigners: [both] });
+    await session.append();
+    await untilPublished(session, 1);
+    const keys = [world.signer, ...court(world, 1).signers].map(({ key }) => `${key.name} ${key.id}`);
+    const { signatures } = parseNote(session.log.published()?.note ?? '');
+    expect(signatures.map(({ name, keyId }) => `${name} ${keyId}`)).to.deep.equal(keys);
+    await session.log.close();
+  });
+
   it('never publishes a smaller size than before, under load', async () => {
     const world = new World({ courts: 4, needed: 3 });
     const stores = memoryStores();

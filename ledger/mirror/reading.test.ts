@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import { utf8Encode } from '../core/bytes.ts';
 import { openCosignatures } from '../core/cosignature.ts';
+import { formatEntry } from '../core/entry.ts';
 import { formatNote, formatSignatureLine, openNote, parseNote, parseSignatureLines } from '../core/note.ts';
 import { signNote } from '../core/signature.ts';
 import { formatTilePath, type Tile } from '../core/tile.ts';
@@ -48,6 +49,24 @@ describe('mirror: add-checkpoint is that of a witness, without a cosignature', (
     expect(answers.map(({ status }) => status)).to.deep.equal([400, 400, 403, 404, 409, 422]);
     expect(answers[4]).to.include({ contentType: 'text/x.tlog.size', body: '5\n' });
     expect(bench.events.map(({ kind }) => kind)).to.deep.equal(['pending', 'inconsistent']);
+  });
+});
+
+describe('mirror: what it tells its operator', () => {
+  it('tells of a change of policy once, when it first takes the entry', async () => {
+    const log = new TestLog().grow(2);
+    for (const received of ['2026-11-25T09:42:09.123Z', '2026-11-25T09:42:10.123Z']) {
+      log.append(formatEntry({ kind: 'policy', v: 1, received, statement: 'ab'.repeat(32) }));
+    }
+    log.grow(300);
+    const bench = await MirrorBench.open(undefined, undefined, log);
+    await bench.mirrorTo(0, 3);
+    await bench.mirrorTo(3, 5);
+    // The same entries again, as after a lost answer.
+    await bench.upload(0, 5);
+    await bench.mirrorTo(5, 300);
+    const told = bench.events.flatMap((event) => (event.kind === 'policy-entry' ? [event.index] : []));
+    expect(told).to.deep.equal([2, 3]);
   });
 });
 

@@ -2,6 +2,7 @@
 // Entries are opaque bytes: logs that others wrote are mirrored too. Reading the upload is package.ts's task.
 
 import { equal } from '../core/bytes.ts';
+import { beginsAsPolicy } from '../core/entry.ts';
 import { EMPTY_ROOT, leafHash, treeRoot } from '../core/hash.ts';
 import type { VerifierKey } from '../core/note.ts';
 import { checkSubtreeConsistency } from '../core/proof.ts';
@@ -38,7 +39,9 @@ export type MirrorEvent =
   /** A checkpoint was accepted as pending: its entries may now be uploaded. */
   | { readonly kind: 'pending'; readonly origin: string; readonly size: number }
   /** Entries were authenticated and are durable. */
-  | { readonly kind: 'entries'; readonly origin: string; readonly nextEntry: number };
+  | { readonly kind: 'entries'; readonly origin: string; readonly nextEntry: number }
+  /** An entry that the log signed and that is about to be kept reads as a change of policy; told again when keeping it was cut short. */
+  | { readonly kind: 'policy-entry'; readonly origin: string; readonly index: number };
 
 export interface MirrorOptions {
   /** The logs to mirror; every key of a log has the origin as its name. */
@@ -169,10 +172,22 @@ export class MirroredLog implements FollowedLog {
       const hashes = [...before, ...entries].map(leafHash);
       const { size, root } = target.checkpoint;
       orRefuse(422, () => checkSubtreeConsistency(proof, bundleStart, end, size, treeRoot(hashes), root));
+      this.#tellPolicies(start, entries);
       await this.#replica.save(range, entries, hashes);
       this.#options.onEvent({ kind: 'entries', origin: this.origin, nextEntry: this.#replica.nextEntry });
       return true;
     });
+  }
+
+  /** A mirror signs whatever the log appends in order, a change of policy too. So whoever answers for the mirror must hear of it. */
+  #tellPolicies(start: number, entries: readonly Uint8Array[]): void {
+    const { nextEntry } = this.#replica;
+    for (const [i, entry] of entries.entries()) {
+      const index = start + i;
+      if (index >= nextEntry && beginsAsPolicy(entry)) {
+        this.#options.onEvent({ kind: 'policy-entry', origin: this.origin, index });
+      }
+    }
   }
 
   /** Makes the target the mirror checkpoint and cosigns it: entries durable, tiles durable, root derived anew, checkpoint durable, signed. */

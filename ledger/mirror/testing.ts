@@ -74,18 +74,19 @@ export function uploadParts(log: TestLog, start: number, end: number, change: Up
 
 /** A mirror over one log, and everything around it. */
 export class MirrorBench {
-  readonly log = LOG;
+  readonly log: TestLog;
   readonly clock = testClock();
   readonly events: MirrorEvent[] = [];
   stores: KeyedStores;
   mirror!: Mirror;
 
-  private constructor(stores: KeyedStores) {
+  private constructor(stores: KeyedStores, log: TestLog) {
     this.stores = stores;
+    this.log = log;
   }
 
-  static async open(stores = memoryStores(), signers = ARBITRATION): Promise<MirrorBench> {
-    const bench = new MirrorBench(stores);
+  static async open(stores = memoryStores(), signers = ARBITRATION, log = LOG): Promise<MirrorBench> {
+    const bench = new MirrorBench(stores, log);
     await bench.reopen(signers);
     return bench;
   }

@@ -75,6 +75,19 @@ describe('server/roles/cosigner-events', () => {
     expect([await counted('fork'), await counted('suspicion')]).deep.equal([0, 0]);
   });
 
+  it('warns of an entry that changes the policy, and says which', () => {
+    const told: unknown[] = [];
+    const alarm = openAlarms(dir, () => undefined, metrics);
+    const tell = cosignerEvents(
+      (...event) => told.push(event),
+      alarm,
+      [],
+      () => undefined,
+    );
+    tell({ kind: 'policy-entry', origin: ORIGIN, index: 7 });
+    expect(told).deep.equal([['warn', 'policy-entry', { origin: ORIGIN, index: 7 }]]);
+  });
+
   it('warns of a proof that is wrong at its 1st, 2nd, 4th, 8th, 16th time, and has the tiles asked each time', async () => {
     expect(await send(wrongProofs((await court.log.head(30)).note))).deep.equal([422]);
     expect(lines).deep.equal(Array(5).fill('warn checkpoint-inconsistent'));

@@ -36,6 +36,8 @@ export function cosignerEvents(
         return log('debug', `checkpoint-${event.kind}`, { origin, size: event.size });
       case 'entries':
         return log('debug', 'entries-kept', { origin, size: event.nextEntry });
+      case 'policy-entry':
+        return log('warn', 'policy-entry', { origin, index: event.index });
       case 'clock-behind':
         return log('alarm', 'clock-behind', { origin, ms: event.behindSeconds * 1000 });
       case 'inconsistent':

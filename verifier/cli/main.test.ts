@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,7 @@ describe('verifier/cli program', function () {
     certificate = await consortium.certify();
     await writeFile(at('certificate.pdf'), certificate.pdf);
     await writeFile(at('trust.json'), consortium.trustBytes);
+    await writeFile(at('evil.json'), '{}');
     for (const { name, bytes } of certificate.files) await writeFile(at(name), bytes);
     await mkdir(at('folder'));
   });
@@ -94,6 +95,50 @@ describe('verifier/cli program', function () {
       expect(stderr).to.include('usage: probata-verify');
     });
   }
+
+  const twice: [option: string, args: (at: (name: string) => string) => string[]][] = [
+    ['trust', (at) => ['--trust', at('evil.json')]],
+    ['lang', () => ['--lang', 'zh', '--lang=en']],
+    ['json', () => ['--json', '--json']],
+  ];
+  for (const [option, args] of twice) {
+    it(`takes no option twice: --${option}`, async () => {
+      const { code, stdout, stderr } = await run(...args(at), ...noCertificate());
+      expect([code, stdout]).to.deep.equal([64, '']);
+      expect(stderr.split('\n')[0]).to.match(new RegExp(`--${option}: .*given twice`));
+    });
+  }
+
+  it('takes --help beside anything else for a mistake: 0 is a verdict', async () => {
+    for (const help of ['--help', '-h']) {
+      const { code, stdout, stderr } = await run(...noCertificate(), help);
+      expect([code, stdout]).to.deep.equal([64, '']);
+      expect(stderr).to.match(/^--help: .*stands alone/);
+    }
+  });
+
+  it('obeys no name of a file that `*` put on the command line, wherever it stands', async () => {
+    const [bare, trusting] = [[at('certificate.pdf')], ['--trust', at('trust.json'), at('certificate.pdf')]];
+    const asked: [name: string, args: string[]][] = [
+      ['--trust=.t.json', bare],
+      ['--certificate-only', trusting],
+      ['--json', trusting],
+      ['-h', []],
+      ['--', trusting],
+    ];
+    for (const [name, args] of asked) {
+      const strangers = await mkdtemp(join(folder, 'strangers-'));
+      // A link to nowhere is a name as well.
+      await symlink('nowhere', join(strangers, name));
+      await copyFile(at('trust.json'), join(strangers, '.t.json'));
+      const { code, stdout, stderr } = await runProgram([...args, name], [], strangers);
+      expect([code, stdout], name).to.deep.equal([64, '']);
+      expect(stderr.split('\n')[0]).to.include(`./${name} (or ./*)`);
+      // With its folder in front it is a file.
+      const named = await runProgram([...trusting, `./${name}`], [], strangers);
+      expect(named.stderr.split('\n')[0]).to.match(/no such file$/);
+    }
+  });
 
   it('explains itself on --help', async () => {
     const { code, stdout } = await run('--help');

@@ -10,17 +10,19 @@ import type { Lang } from '../core/messages.ts';
 import type { Outcome, Report } from '../core/report.ts';
 import { verify } from '../core/verify.ts';
 import { CliError, hashEvidence, readCertificate, readTrust } from './files.ts';
+import { fileReadAsOption, notAnOption } from './option-files.ts';
 import { formatJson, formatReport, visible } from './terminal.ts';
 import { toolDigest } from './tool-digest.ts';
 
 const USAGE = `用法 usage: probata-verify CERT.pdf [FILE…] --trust TRUST.json [--json] [--certificate-only] [--lang zh|en|both]
 
   CERT.pdf            存证证书 the certificate
-  FILE…               要比对的文件 the files it is about
+  FILE…               要比对的文件，整个文件夹写作 ./* the files it is about; all of a folder: ./*
   --trust TRUST.json  信任文件，取自您自己的法院 the trust bundle, from your own court
   --certificate-only  只核验证书，不比对文件 verify the certificate without any file
   --json              输出 JSON 报告 print the report as JSON
   --lang zh|en|both   语言，默认 both language of the report
+  --help              仅可单独使用 this text; stands alone
 
 退出码 exit codes: 0 一致 consistent, 1 不一致 inconsistent, 2 无法核验 could not verify, 64 用法错误 usage
 `;
@@ -42,11 +44,18 @@ interface Command {
   readonly langs: readonly Lang[];
 }
 
-/** @returns undefined when help was asked for */
-function parseCommand(argv: string[]): Command | undefined {
-  const { values, positionals } = parseArgs({
+/**
+ * Names of files may stand among the arguments, chosen by whoever made them: nothing that changes the verdict may be said twice, and help
+ * leaves with 0, which is a verdict, only when nothing else was asked.
+ * @returns undefined when help was asked for
+ */
+async function parseCommand(argv: string[]): Promise<Command | undefined> {
+  const ambiguous = await fileReadAsOption(argv);
+  if (ambiguous !== undefined) throw new CliError(notAnOption(ambiguous));
+  const { values, positionals, tokens } = parseArgs({
     args: argv,
     allowPositionals: true,
+    tokens: true,
     options: {
       trust: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -55,6 +64,10 @@ function parseCommand(argv: string[]): Command | undefined {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
+  const options = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []));
+  const repeated = options.find((name, i) => options.indexOf(name) < i);
+  if (repeated !== undefined) throw new CliError(`--${repeated}: 不能重复给出 given twice`);
+  if (values.help && argv.length > 1) throw new CliError('--help: 只能单独使用 stands alone');
   if (values.help) return undefined;
   const [certificate, ...files] = positionals;
   const langs = LANGS.get(values.lang);
@@ -103,7 +116,7 @@ async function rerender(source: PageSource): Promise<Uint8Array> {
 
 async function main(argv: string[]): Promise<number> {
   try {
-    const command = parseCommand(argv);
+    const command = await parseCommand(argv);
     if (command === undefined) {
       process.stdout.write(USAGE);
       return 0;

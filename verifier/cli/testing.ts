@@ -34,12 +34,15 @@ const PRINTING = `import { existsSync, readFileSync } from 'node:fs';
 /** Node options that make the program end with its largest memory use in MiB on standard error. */
 export const PRINT_MEMORY = ['--import', `data:text/javascript,${encodeURIComponent(PRINTING)}`];
 
-/** @param nodeOptions for node itself, before the program */
-export function runProgram(args: readonly string[], nodeOptions: readonly string[] = []): Promise<Ended> {
+/**
+ * @param nodeOptions for node itself, before the program
+ * @param cwd the folder it is started in; this process's own when absent
+ */
+export function runProgram(args: readonly string[], nodeOptions: readonly string[] = [], cwd?: string): Promise<Ended> {
   const program = fileURLToPath(PROGRAM);
   if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
   return new Promise((resolve) => {
-    const options = { maxBuffer: 64 * 1024 * 1024, env: { ...process.env, NO_COLOR: '1' } };
+    const options = { maxBuffer: 64 * 1024 * 1024, env: { ...process.env, NO_COLOR: '1' }, cwd };
     const child = execFile(process.execPath, [...nodeOptions, program, ...args], options, (_, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),
     );

@@ -12,7 +12,7 @@ import { LedgerError } from '../../ledger/core/errors.ts';
 import { leafHash } from '../../ledger/core/hash.ts';
 import type { Json } from '../../ledger/core/json.ts';
 import { HASH_BYTES } from '../../ledger/core/limits.ts';
-import { isSignedBy, type Note, parseNote } from '../../ledger/core/note.ts';
+import { isSignedBy, type Note, type NoteSignature, parseNote } from '../../ledger/core/note.ts';
 import { evaluatePolicy, type Policy, type QuorumState } from '../../ledger/core/policy.ts';
 import { checkInclusion } from '../../ledger/core/proof.ts';
 import { parseTlogProof, type TlogProof } from '../../ledger/core/tlog-proof.ts';
@@ -82,10 +82,15 @@ export function checkCheckpoint(record: ShownRecord, { note }: ReadProof, { poli
 /** Every cosignature by a key of the policy verifies; those made when their key had been revoked do not count. */
 export function checkCosignatures({ note }: ReadProof, { policy, revoked }: Trust): Passed<Cosigned> {
   const value = openCosigned(policy, note, revoked);
-  const known = [...policy.logs, ...policy.witnesses.values()].map(({ key }) => key);
-  const ignored = note.signatures.filter((line) => !known.some((key) => isSignedBy(line, key))).length;
+  const ignored = unknownLines(note, policy).length;
   const names = (cosigned: Cosigned['counting']): string[] => cosigned.map(({ witness }) => witness);
   return { value, detail: { verified: names(value.counting), revoked: names(value.revoked), ignored } };
+}
+
+/** Signature lines by no key of the policy, whatever name they bear: nobody has verified them. All others are verified. */
+export function unknownLines({ signatures }: Note, { logs, witnesses }: Policy): NoteSignature[] {
+  const known = [...logs, ...witnesses.values()].map(({ key }) => key);
+  return signatures.filter((line) => !known.some((key) => isSignedBy(line, key)));
 }
 
 /** Enough of them for the verifier's own policy. */

@@ -1,6 +1,7 @@
-// Epochs: which statement held for which checkpoints, and by whose word one followed another.
+// Epochs: which statement held for which checkpoints, and that each change was published before it counted.
 // A change of policy is an entry of the ledger that names the next statement, the last entry of a checkpoint cosigned under the policy it
 // ends. Checkpoints of larger size are judged by the next statement. FORMATS.md, "Trust bundle".
+// That is no consent: cosigners do not read entries. Whether the members agreed is for whoever hands over the bundle to answer.
 // A later statement cannot reach back: it holds for larger sizes only. That an epoch was left out shows in the digests, each of which
 // holds the one before.
 

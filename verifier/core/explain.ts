@@ -110,6 +110,12 @@ function warningText({ code, detail }: Warning, lang: Lang): string {
         '签发时平台所用的联署规则与您的信任文件不同；以您的信任文件为准作出判断。',
         'The platform used another policy at issue than your trust bundle; judged by your trust bundle.',
       );
+    case 'signatures-unconfirmed':
+      return pick(
+        lang,
+        `证书页面列有以下名称的签名，但您的信任文件没有作出该签名的密钥，签名及其时间均未经证实，不计入：${list(detail['names'])}。更换密钥后信任文件未更新时也会如此。`,
+        `The certificate lists signatures under these names by keys that your trust bundle does not have: neither they nor their times are confirmed, and they do not count: ${list(detail['names'])}. A trust bundle from before a change of keys can be the reason too.`,
+      );
     case 'key-revoked':
       return pick(
         lang,

@@ -10,7 +10,7 @@ import { type Cosigned, keyRevokedMs } from '../../ledger/core/cosigned.ts';
 import { CLOCK_TOLERANCE_MS } from '../../ledger/core/limits.ts';
 import type { VerifierKey } from '../../ledger/core/note.ts';
 import { comparedOf, type Given } from './check-evidence.ts';
-import type { ReadProof } from './check-ledger.ts';
+import { type ReadProof, unknownLines } from './check-ledger.ts';
 import type { Times } from './check-times.ts';
 import { type Forgery, forgeryOf } from './forgery.ts';
 import type { Warning } from './report.ts';
@@ -200,6 +200,8 @@ export function warningsOf(shown: Shown): Warning[] {
     warnings.push({ code: 'names-differ', detail: { names: misnamed.map(({ name }) => name) } });
   }
   if (head.policySha256 !== issued.policyDigest) warnings.push({ code: 'policy-differs', detail: {} });
+  const unconfirmed = unconfirmedNames(shown);
+  if (unconfirmed.length > 0) warnings.push({ code: 'signatures-unconfirmed', detail: { names: unconfirmed } });
   warnings.push(...revokedKeys(shown));
   const claims = {
     received: Date.parse(head.received),
@@ -212,6 +214,17 @@ export function warningsOf(shown: Shown): Warning[] {
     warnings.push({ code: 'clocks-disagree', detail });
   }
   return warnings;
+}
+
+/**
+ * Names of the record under which the pages show a signature that nobody has verified. Pages list lines by their key name alone: drawing
+ * them needs no trust bundle. An honest platform puts no such line on a proof, but an older bundle does not know the newest keys.
+ */
+function unconfirmedNames({ trust, record, proof }: Shown): string[] {
+  const { origin, members } = header(record);
+  const printed = [{ keyName: origin, name: origin }, ...members];
+  const unknown = new Set(unknownLines(proof.note, trust.policy).map(({ name }) => name));
+  return printed.filter(({ keyName }) => unknown.has(keyName)).map(({ name }) => name);
 }
 
 /** Keys that signed here, or could have, and have been revoked since: what they signed before still counts. */

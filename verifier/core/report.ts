@@ -39,7 +39,13 @@ export interface Check {
 }
 
 /** Something a reader must not overlook although it does not decide the verdict. */
-export type WarningCode = 'files-not-compared' | 'names-differ' | 'policy-differs' | 'clocks-disagree' | 'key-revoked';
+export type WarningCode =
+  | 'files-not-compared'
+  | 'names-differ'
+  | 'policy-differs'
+  | 'signatures-unconfirmed'
+  | 'key-revoked'
+  | 'clocks-disagree';
 export interface Warning {
   readonly code: WarningCode;
   readonly detail: Readonly<Record<string, Json>>;

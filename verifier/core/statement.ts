@@ -1,7 +1,7 @@
 // A statement: what a consortium believes during one epoch. Policy text (c2sp.org/tlog-policy), the bodies behind its names, roots for
 // PDF signatures and RFC 3161 tokens, the platform's receipt keys, and every revocation so far.
 // Strict: an unknown field, an unnamed cosigner or a name without a group is refused. A statement is written by machine.
-// Not here: which statement followed which, and by whose word (epochs.ts).
+// Not here: which statement followed which (epochs.ts).
 
 import { certificateFromPem, type X509 } from '../../certs/core/x509.ts';
 import { hexEncode, utf8Encode } from '../../ledger/core/bytes.ts';

@@ -1,6 +1,7 @@
 // What the verifier says about real certificates under its own trust bundle and others. Contradictions: verify-refusals.test.ts.
 import { expect } from 'chai';
-import { utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
+import { makePki } from '../../certs/issue/testing.ts';
+import { concat, uint64, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import {
   createConsortium,
   type DepositOptions,
@@ -9,9 +10,11 @@ import {
   inputFor,
   NOW_MS,
   RECEIVED_MS,
+  rerender,
   type TestCertificate,
   type TestConsortium,
 } from '../testing.ts';
+import type { Rerender } from './check-pdf.ts';
 import { CHECK_IDS, type Report } from './report.ts';
 import type { TrustBundle } from './trust.ts';
 import { type VerifyInput, verify } from './verify.ts';
@@ -153,6 +156,24 @@ describe('verifier/core verify', function () {
       expect(report.facts?.members[0]?.name).to.equal('另一法院');
     });
 
+    it('warns of signatures that the pages list under a name although no key of the trust bundle made them', async () => {
+      const names = { cosigner: 'court-4.test.example', log: 'ledger.test.example', nobody: 'court-9.test.example' };
+      const forgedBy = (name: string) => ({
+        cosigners: (witness: string) => !witness.startsWith('court-4'),
+        lines: async () => [{ name, keyId: 0x12345678, signature: concat(uint64(1_577_836_800), new Uint8Array(64)) }],
+      });
+      const warned = async (name: string) => {
+        const report = await certified(forgedBy(name));
+        expect(report.facts?.members[3]).not.to.have.property('time');
+        return [report.outcome, report.warnings];
+      };
+      const unconfirmed = (name: string) => [{ code: 'signatures-unconfirmed', detail: { names: [name] } }];
+      expect(await warned(names.cosigner)).to.deep.equal(['consistent', unconfirmed('测试第4法院')]);
+      expect(await warned(names.log)).to.deep.equal(['consistent', unconfirmed(names.log)]);
+      // Of somebody the record does not name the pages say only that there is one more line.
+      expect(await warned(names.nobody)).to.deep.equal(['consistent', []]);
+    });
+
     it('warns when the three clocks are out of order, without mixing them', async () => {
       const late = await certified({ stampMs: RECEIVED_MS - 20 * 60 * 1000 });
       expect([late.outcome, late.warnings[0]?.code]).to.deep.equal(['consistent', 'clocks-disagree']);
@@ -219,6 +240,23 @@ describe('verifier/core verify', function () {
       const report = await check({ trust: utf8Encode(strict) }, lacking);
       expect([report.outcome, findings(report)]).to.deep.equal(['unverifiable', ['quorum:quorum-short']]);
     });
+  });
+
+  it('draws no page of a certificate that no platform it trusts has signed', async () => {
+    const drawn = async (trust: Uint8Array, of = certificate): Promise<unknown[]> => {
+      let times = 0;
+      const counting: Rerender = (source) => {
+        times++;
+        return rerender(source);
+      };
+      const { checks } = await check({ trust, rerender: counting }, of);
+      return [times, checks.find(({ id }) => id === 'pages')?.code];
+    };
+    const short = await consortium.certify({ cosigners: (witness) => !/court-[12]/.test(witness) });
+    const otherSigner = { ...consortium.trust, pdfRoots: [(await makePki()).root.certificate] };
+    expect(await drawn(utf8Encode(JSON.stringify(otherSigner)))).to.deep.equal([0, 'not-reached']);
+    expect(await drawn(consortium.trustBytes, short)).to.deep.equal([1, undefined]);
+    expect(await drawn(consortium.trustBytes)).to.deep.equal([1, undefined]);
   });
 
   describe('times', () => {

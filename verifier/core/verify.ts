@@ -106,7 +106,9 @@ async function makeChecks(input: VerifyInput, trustDigest: string, checks: Check
   );
 
   await compareEvidence(input, checks, record, committed);
-  await checks.run('pages', [pdf, record, committed], (...args) =>
+  // Drawing is by far the most work: it is done only for what a platform that the bundle knows has signed.
+  // Without a quorum too: what that platform altered is altered, whoever else vouches.
+  await checks.run('pages', [pdf, record, committed, signerPath], (...args) =>
     checkPages(certificate, args[0], args[1], input.rerender, input.rendererId),
   );
 
