@@ -40,7 +40,8 @@ export async function askMemory(
 
 /**
  * Compares a cosigner's checkpoint with our tree; without a tree of our own, with the one without entries.
- * @throws LogError behind-cosigners | fork, after an event with the evidence: then nothing more may be signed
+ * @throws LogError behind-cosigners | fork, after an event with the evidence: then nothing more may be signed. Anything else: our own store
+ *   did not give what is to be compared
  */
 export async function compareMemory(
   cosigner: Cosigner,
@@ -58,12 +59,23 @@ export async function compareMemory(
   }
   const ourRoot = own === undefined ? EMPTY_ROOT : rangeRoot(await own.reader.range(size));
   if (equal(ourRoot, root)) return;
-  if (own !== undefined) {
-    const proof = await own.reader.consistencyProof(size);
-    const report = forkReport({ newer: own.head.note, older: theirs.note, root: ourRoot, proof }, everyKey(keys));
-    onEvent({ kind: 'misbehaviour', severity: 'alarm', cosigner: name, report });
+  const found = `${name} knows another tree of size ${size}`;
+  try {
+    if (own !== undefined) {
+      const proof = await own.reader.consistencyProof(size);
+      const report = forkReport({ newer: own.head.note, older: theirs.note, root: ourRoot, proof }, everyKey(keys));
+      onEvent({ kind: 'misbehaviour', severity: 'alarm', cosigner: name, report });
+    }
+  } catch (cause) {
+    // A fork stays one when its evidence cannot be put together.
+    throw new LogError('fork', found, { cause });
   }
-  throw new LogError('fork', `${name} knows another tree of size ${size}`);
+  throw new LogError('fork', found);
+}
+
+/** Whether a comparison has shown something after which nothing more may be signed. */
+export function mustNotSign(error: unknown): boolean {
+  return error instanceof LogError && (error.code === 'behind-cosigners' || error.code === 'fork');
 }
 
 /** Whatever was thrown, as an Error. */

@@ -8,7 +8,7 @@ import type { Tile } from '../core/tile.ts';
 import type { TileReader } from '../core/tile-reader.ts';
 import type { TlogProof } from '../core/tlog-proof.ts';
 import { ClockGuard } from './clock-guard.ts';
-import { askMemory, compareMemory, type OwnTree } from './cosigner-memory.ts';
+import { askMemory, compareMemory, mustNotSign, type OwnTree } from './cosigner-memory.ts';
 import { LogError } from './errors.ts';
 import type { LogEvent } from './events.ts';
 import { FailStop } from './fail-stop.ts';
@@ -104,10 +104,13 @@ export class Log {
     };
     const published = await loadPublished(index, policy, past, logKeys, own());
     const source: PublisherOptions['source'] = ({ checkpoint }, onFailure) => reader.source(checkpoint, onFailure);
-    const suspect = async (cosigner: Cosigner) => {
+    const suspect: PublisherOptions['suspect'] = async (cosigner, onFailure) => {
       const theirs = await askMemory(cosigner, keys);
       if (theirs === undefined || theirs instanceof Error) return;
-      await compareMemory(cosigner, theirs, own(), keys, onEvent);
+      await compareMemory(cosigner, theirs, own(), keys, onEvent).catch((error) => {
+        if (mustNotSign(error)) throw error;
+        onFailure(error);
+      });
     };
     const publisher = new Publisher({ ...options, failStop, source, suspect }, published);
     const question = new StartupQuestion({ cosigners, policy, keys, own: own(), onEvent });

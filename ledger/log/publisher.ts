@@ -22,8 +22,11 @@ export interface PublisherOptions {
   readonly failStop: FailStop;
   /** @param onFailure told of what our own store did not give */
   source(head: SignedHead, onFailure: (error: unknown) => void): LogSource;
-  /** Called when a cosigner gave no cosignature. Rejects when it knows something of the log that must not be: then the log stops. */
-  suspect(cosigner: Cosigner): Promise<void>;
+  /**
+   * Called when a cosigner gave no cosignature. Rejects when it knows something of the log that must not be: then the log stops.
+   * @param onFailure told of what our own store did not give to compare: the next head does not need it
+   */
+  suspect(cosigner: Cosigner, onFailure: (error: unknown) => void): Promise<void>;
   onPublished(published: Published): void;
   onEvent(event: LogEvent): void;
 }
@@ -185,7 +188,7 @@ export class Publisher {
     } catch (thrown) {
       this.#tellFailure(cosigner, size, failures + 1, asError(thrown));
     }
-    await failStop.guard(suspect(cosigner));
+    await failStop.guard(suspect(cosigner, tellStore));
     return false;
   }
 

@@ -52,18 +52,29 @@ export class Reader {
    * @param onFailure told of what our own store did not give: the client's error blames the cosigner
    */
   source(head: TreeHead, onFailure: (error: unknown) => void): LogSource {
-    const reader = this.at(head);
-    const told = <T>(reading: Promise<T>): Promise<T> =>
-      reading.catch((error) => {
-        onFailure(error);
-        throw error;
-      });
-    return {
-      consistencyProof: (oldSize, newSize) => told(reader.consistencyProof(oldSize, newSize)),
-      subtreeProof: (lo, hi, size) => told(reader.subtreeProof(lo, hi, size)),
-      entries: (lo, hi) => told(reader.entries(lo, hi)),
-    };
+    return telling(this.at(head), onFailure);
   }
+}
+
+/**
+ * What a cosigner's client, and whoever compares trees, may ask of a reader.
+ * @param onFailure told of what the reader did not give: what the client then throws may not say it
+ */
+export function telling(
+  reader: TileReader,
+  onFailure: (error: unknown) => void,
+): LogSource & Pick<TileReader, 'range'> {
+  const told = <T>(reading: Promise<T>): Promise<T> =>
+    reading.catch((error) => {
+      onFailure(error);
+      throw error;
+    });
+  return {
+    range: (size) => told(reader.range(size)),
+    consistencyProof: (oldSize, newSize) => told(reader.consistencyProof(oldSize, newSize)),
+    subtreeProof: (lo, hi, size) => told(reader.subtreeProof(lo, hi, size)),
+    entries: (lo, hi) => told(reader.entries(lo, hi)),
+  };
 }
 
 /** The first `tile.width` hashes or entries of a wider form. */

@@ -15,7 +15,7 @@ import { type Holding, Unfinished } from './unfinished.ts';
 
 /**
  * A mirror. Every method may be called concurrently. Refusals are answers; a rejection means that a store failed or an invariant is
- * broken: the process should end, and is safe to start again on the same stores.
+ * broken: the process should end, and is safe to start again on the same stores. `readTile` alone changes nothing, and may fail alone.
  */
 export class Mirror {
   readonly #options: MirrorOptions;

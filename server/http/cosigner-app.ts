@@ -1,7 +1,8 @@
 /**
  * What a court's and a mirror's HTTP service share: protocol answers, health, metrics.
  * /healthz and /readyz: the process answers, its stores are open, it would cosign. /metrics: Prometheus text.
- * A store that fails ends the process: whether the state was persisted is then unknown, and only a restart finds out.
+ * A store that fails under a protocol answer ends the process: whether the state was persisted is then unknown, and only a restart finds out.
+ * What is only read, a tile, fails for that request alone.
  * Not here: which paths there are (court-routes.ts, mirror-routes.ts).
  */
 import Router from '@koa/router';

@@ -1,6 +1,9 @@
 /** Courts and mirrors over real sockets: the protocols' own statuses and types, and what the HTTP layer adds or refuses. */
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import type Koa from 'koa';
@@ -15,13 +18,17 @@ import { parseNote } from '../../ledger/core/note.ts';
 import { mirrorCosigner } from '../../ledger/mirror/client.ts';
 import { formatPackage, formatUploadHeader, packageRanges } from '../../ledger/mirror/package.ts';
 import { Mirror } from '../../ledger/mirror/service.ts';
+import { openLevelStore } from '../../ledger/store/level.ts';
 import { memoryStores } from '../../ledger/store/memory.ts';
+import { noFatal } from '../../ledger/store/testing.ts';
 import { witnessCosigner } from '../../ledger/witness/client.ts';
 import { formatAddCheckpoint, originHash, REQUEST_BYTES_MAX } from '../../ledger/witness/request.ts';
 import { Witness } from '../../ledger/witness/service.ts';
 import { ORIGIN, TestLog, testCosigner } from '../../ledger/witness/testing.ts';
+import { STORE_FOLDER } from '../config.ts';
 import { openLog } from '../logging.ts';
 import { Metrics } from '../metrics.ts';
+import { rot } from '../recovery/testing.ts';
 import { openHttpClient } from './client.ts';
 import type { CosignerAppOptions } from './cosigner-app.ts';
 import { courtApp } from './court-routes.ts';
@@ -39,12 +46,15 @@ describe('server/http/cosigner routes', () => {
   const client = openHttpClient();
   let server: HttpServer;
   let fatal: Error[];
+  /** What the log has said, a JSON line each. */
+  let lines: string[];
 
   function options(): CosignerAppOptions {
     fatal = [];
+    lines = [];
     const metrics = new Metrics();
     return {
-      log: metrics.counting(openLog('member', () => {})),
+      log: metrics.counting(openLog('member', (line) => lines.push(line))),
       metrics,
       fatal: (error) => {
         fatal.push(error);
@@ -191,8 +201,7 @@ describe('server/http/cosigner routes', () => {
   });
 
   describe('mirror', () => {
-    async function start(): Promise<void> {
-      const stores = memoryStores();
+    async function start(stores = memoryStores()): Promise<void> {
       const mirror = await Mirror.open({
         logs,
         signers: SIGNERS,
@@ -253,6 +262,30 @@ describe('server/http/cosigner routes', () => {
       }
       expect((await ask('GET', `/mirror/${'0'.repeat(64)}/tile/0/000`)).status).equal(404);
       expect((await ask('GET', `/mirror/${HASH}/checkpoint`)).type).equal('text/plain; charset=utf-8');
+    });
+
+    it('answers 500 for a tile that has rotted, never cached, and goes on: anybody may ask for it', async () => {
+      const dir = mkdtempSync(join(tmpdir(), 'probata-rot-'));
+      const open = () => openLevelStore(join(dir, STORE_FOLDER), noFatal);
+      const before = await open();
+      await start(before);
+      await cosigner().cosign(await log.head(300), log.source);
+      await server.close(0);
+      await before.close();
+      await rot(dir, `tiles!${HASH}!tile/0/000`, 300);
+      const store = await open();
+      await start(store);
+      const rotten = await ask('GET', `/mirror/${HASH}/tile/0/000`);
+      expect(rotten).include({ status: 500, type: 'application/problem+json' });
+      expect(rotten.headers['cache-control']).equal('no-store');
+      const [alarm, ...more] = lines.filter((line) => line.includes('request-failed'));
+      expect(more).deep.equal([]);
+      expect(alarm).match(/"level":50.*"route":"\/mirror\/:originHash\/tile\/\*path".*StoreError/);
+      expect(fatal).deep.equal([]);
+      expect((await ask('GET', `/mirror/${HASH}/tile/entries/000`)).status).equal(200);
+      expect(await cosigner().cosign(await log.head(600), log.source)).match(/^— /);
+      await store.close();
+      rmSync(dir, { recursive: true });
     });
 
     it('takes a compressed upload, and says that it may be compressed', async () => {

@@ -51,7 +51,8 @@ export function mirrorApp(options: CosignerAppOptions & { mirror: Mirror }): Koa
     router.get('/mirror/:originHash/tile/*path', async (ctx) => {
       const hash = originHashOf(ctx);
       const tile = tileOf(ctx.path.slice(`/mirror/${hash}/`.length));
-      await sendTile(ctx, tile, await mirror.readTile(hash, tile).catch(options.fatal));
+      // Nothing is written here: a tile that cannot be read is missing to who asks for it, and to nobody else.
+      await sendTile(ctx, tile, await mirror.readTile(hash, tile));
     });
   });
 }

@@ -11,9 +11,11 @@ import { EMPTY_ROOT } from '../../ledger/core/hash.ts';
 import { NOTE_BYTES_MAX } from '../../ledger/core/limits.ts';
 import { formatNote, isSignedBy, parseNote, type VerifierKey } from '../../ledger/core/note.ts';
 import { rangeRoot } from '../../ledger/core/range.ts';
-import { formatTilePath } from '../../ledger/core/tile.ts';
+import { formatTilePath, type Tile } from '../../ledger/core/tile.ts';
 import { TileReader } from '../../ledger/core/tile-reader.ts';
 import type { Cosigner, HeadStore, Http, SignedHead } from '../../ledger/log/ports.ts';
+import { telling } from '../../ledger/log/reader.ts';
+import { CosignerError } from '../../ledger/witness/gateway.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import { type Accepted, Heads } from '../../ledger/witness/state.ts';
 import { openHttpClient } from '../http/client.ts';
@@ -106,9 +108,8 @@ async function followOthers(followed: Followed): Promise<number> {
     const reasons = answers.flatMap((answer) => (answer.status === 'rejected' ? [String(answer.reason)] : []));
     const known = answers.flatMap((answer) => (answer.status === 'fulfilled' ? (answer.value ?? []) : []));
     if (reasons.length <= 1 && reasons.length < prefixes.length) {
-      const reached = await follow(followed, known);
+      const reached = await follow(followed, known, (reason) => reasons.push(reason));
       if (reached !== undefined) return reached;
-      reasons.push('nobody serves the tiles of the newest checkpoint');
     }
     log('warn', 'catch-up-waits', { origin, reason: reasons.join('; ') });
     await sleep(RETRY_MS);
@@ -128,11 +129,17 @@ async function ask(prefix: string, { keys, origin, http }: Followed): Promise<Si
   return { note: formatNote({ text: note.text, signatures }), checkpoint };
 }
 
-/** @returns the size reached; undefined when nobody serves the tiles that show the way */
+/**
+ * Goes by one after the other until the tiles of one have shown the way: a member does without whoever has a bad one.
+ * @param onFailure told why those before did not show it
+ * @returns the size reached; undefined when nobody showed the way
+ */
 async function follow(
-  { own, signed, door, prefixes, http }: Followed,
+  followed: Followed,
   known: readonly SignedHead[],
+  onFailure: (reason: string) => void,
 ): Promise<number | undefined> {
+  const { own, signed, prefixes } = followed;
   const newest = known.reduce<SignedHead | undefined>(
     (best, head) => (best !== undefined && best.checkpoint.size >= head.checkpoint.size ? best : head),
     own,
@@ -145,19 +152,45 @@ async function follow(
   if (twin !== undefined) throw fork(twin.checkpoint, checkpoint);
   // Nobody knows more than the copy does: what it signs from here on follows from all it has ever signed.
   if (newest === own && signed === checkpoint.size) return signed;
+  const earlier = own === undefined ? known : [own, ...known];
   for (const prefix of prefixes) {
-    const reader = new TileReader(checkpoint, async (tile) => read(`${prefix}/${formatTilePath(tile)}`, http));
-    if (!(await serves(reader))) continue;
-    for (const older of own === undefined ? known : [own, ...known])
-      await requireOneTree(reader, older.checkpoint, checkpoint);
-    await door.cosign(newest, reader);
-    return checkpoint.size;
+    const failure = await followBy(prefix, newest, earlier, followed);
+    if (failure === undefined) return checkpoint.size;
+    onFailure(failure);
   }
   return undefined;
 }
 
-async function requireOneTree(reader: TileReader, older: Checkpoint, newer: Checkpoint): Promise<void> {
-  const root = older.size === 0 ? EMPTY_ROOT : rangeRoot(await reader.range(older.size));
+/**
+ * By the tiles under one prefix. They are checked against the newest checkpoint, so whatever is there cannot make a fork of one history.
+ * @returns what these tiles did not give; undefined when the member has followed
+ */
+async function followBy(
+  prefix: string,
+  newest: SignedHead,
+  earlier: readonly SignedHead[],
+  { door, http }: Followed,
+): Promise<string | undefined> {
+  const reader = new TileReader(newest.checkpoint, async (tile) => read(prefix, tile, http));
+  let failure: unknown;
+  const tiles = telling(reader, (error) => {
+    failure = error;
+  });
+  try {
+    for (const { checkpoint } of earlier) await requireOneTree(tiles, checkpoint, newest.checkpoint);
+    await door.cosign(newest, tiles);
+    return undefined;
+  } catch (error) {
+    // An upload whose tiles fail is one that ends early, which a mirror refuses like anybody's.
+    if (failure !== undefined && (error === failure || error instanceof CosignerError))
+      return `${prefix}: ${String(failure)}`;
+    // A fork, or the member itself: its store has failed, and only a restart finds out what it holds.
+    throw error;
+  }
+}
+
+async function requireOneTree(tiles: Pick<TileReader, 'range'>, older: Checkpoint, newer: Checkpoint): Promise<void> {
+  const root = older.size === 0 ? EMPTY_ROOT : rangeRoot(await tiles.range(older.size));
   if (equal(root, older.root)) return;
   throw fork(older, newer);
 }
@@ -169,16 +202,10 @@ function fork(a: Checkpoint, b: Checkpoint): StartError {
   );
 }
 
-/** Whether the tiles there are those of the checkpoint: its right edge is enough to tell. */
-async function serves(reader: TileReader): Promise<boolean> {
-  return reader.range(1).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function read(url: string, http: Http): Promise<Uint8Array> {
-  const answer = await http({ method: 'GET', url, timeoutMs: TIMEOUT_MS, responseBytesMax: TILE_BYTES_MAX });
-  if (answer.status !== 200) throw new Error(`${url} answered ${answer.status}`);
-  return answer.body;
+async function read(prefix: string, tile: Tile, http: Http): Promise<Uint8Array> {
+  const path = formatTilePath(tile);
+  const url = `${prefix}/${path}`;
+  const { status, body } = await http({ method: 'GET', url, timeoutMs: TIMEOUT_MS, responseBytesMax: TILE_BYTES_MAX });
+  if (status !== 200) throw new Error(`${path} answered ${status}`);
+  return body;
 }
