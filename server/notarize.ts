@@ -92,10 +92,11 @@ export class Notary {
     this.store = store;
     this.ledger = ledger;
     this.#seen = seen;
-    const { blobs, clock, facts, issue, limits, log, fatal } = options;
+    const { blobs, space, clock, facts, issue, limits, log, fatal } = options;
     this.certifier = new Certifier({
       store,
       blobs,
+      space,
       publishedSize: () => publishedSize(ledger),
       proof: (index) => ledger.proof(index),
       issue,

@@ -67,7 +67,7 @@ export async function openPlatformWith(
   const cosigners = cosignersOf(config, trust, client.http, stores.ledger, (member, was, is) =>
     alarm('rollback', 'cosigner-went-back', { member, size: is, reason: `it had cosigned size ${was}` }),
   );
-  const space = diskSpace(volume, limits.freeShareMin);
+  const space = diskSpace(volume, limits);
   const release = async (): Promise<void> => {
     client.close();
     closing = true;
