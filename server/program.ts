@@ -169,7 +169,11 @@ function litigantCommands(root: Command, { env, out, exit }: Context): void {
     .option('--url <url>', 'the platform; http://127.0.0.1:$PROBATA_PORT by default')
     .option('--token <token>', 'API token; $PROBATA_TOKEN or $PROBATA_DATA/token by default')
     .option('--out <dir>', 'where certificate.pdf and deposit.tlog-proof go; ./<deposit id> by default')
-    .action(async (files: string[], options: { url?: string; token?: string; out?: string }) => {
+    .option(
+      '--key <text>',
+      'Idempotency-Key; made of names, sizes and digests by default, so that the same files again are the same deposit: give another for a second one',
+    )
+    .action(async (files: string[], options: { url?: string; token?: string; out?: string; key?: string }) => {
       const { deposit } = await import('./deposit.ts');
       exit(await deposit({ files, ...options, env, stderr: process.stderr }));
     });
