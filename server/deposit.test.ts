@@ -120,7 +120,7 @@ describe('server/deposit', () => {
     [
       'no token',
       () => ({ files: [fileOf('a', 'a')], token: undefined, env: { PROBATA_DATA: dir } }),
-      /no token: give --token/,
+      /no token: set PROBATA_TOKEN/,
     ],
     [
       'a certificate in the way',

@@ -7,7 +7,7 @@
  * Output: progress and sentences on stderr, nothing on stdout. Exit code 0 when the certificate is written, 1 otherwise.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { readCertificatePdf } from '../certs/core/pdf-read.ts';
@@ -15,16 +15,18 @@ import { files as filesOf, header, parseRecord } from '../certs/core/record.ts';
 import { CERTIFICATE_BYTES_MAX } from '../verifier/core/limits.ts';
 import { DepositError, IDLE_MS, jsonOf, type Platform, post, read } from './deposit-exchange.ts';
 import { FileError, type HashedFile, hashFile, multipartBody } from './deposit-upload.ts';
+import { depositorToken } from './depositor-token.ts';
 import { type HttpClient, openHttpClient } from './http/client.ts';
 import { DEPOSITS_PATH, type DepositView } from './http/deposit-view.ts';
 import { isIdempotencyKey } from './http/request.ts';
 import { openProgress, type Progress } from './progress.ts';
+import { StartError } from './start-error.ts';
 
 export interface DepositOptions {
   readonly files: readonly string[];
   /** Of the platform; http://127.0.0.1:$PROBATA_PORT when not given. */
   readonly url?: string | undefined;
-  /** $PROBATA_TOKEN, or the file `token` in $PROBATA_DATA, when not given. */
+  /** As depositor-token.ts finds it when not given. */
   readonly token?: string | undefined;
   /** Where the certificate goes; ./<id> when not given. */
   readonly out?: string | undefined;
@@ -50,7 +52,7 @@ export async function deposit(options: DepositOptions): Promise<number> {
     await run(options, client, progress);
     return 0;
   } catch (error) {
-    if (!(error instanceof DepositError || error instanceof FileError)) throw error;
+    if (!(error instanceof DepositError || error instanceof FileError || error instanceof StartError)) throw error;
     progress.say(`probata: ${error.message}`);
     return 1;
   } finally {
@@ -70,7 +72,7 @@ async function run(options: DepositOptions, { http }: HttpClient, progress: Prog
     pause,
     say: (text) => progress.say(text),
     url: (options.url ?? `http://127.0.0.1:${env['PROBATA_PORT'] ?? '8600'}`).replace(/\/+$/, ''),
-    token: options.token ?? env['PROBATA_TOKEN'] ?? tokenFromData(env['PROBATA_DATA'] ?? 'data'),
+    token: depositorToken(options.token, env),
   };
   const files: HashedFile[] = [];
   for (const [i, path] of options.files.entries()) {
@@ -148,15 +150,6 @@ function checkCertificate(certificate: Uint8Array, id: string, files: readonly H
   const same = header(record).id === id && carried.join() === files.map(({ sha256 }) => sha256).join();
   if (!same)
     throw new DepositError(`the certificate of ${id} does not carry the digests of these files; it was not written`);
-}
-
-function tokenFromData(data: string): string {
-  const path = join(data, 'token');
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (cause) {
-    throw new DepositError(`no token: give --token, set PROBATA_TOKEN, or put one in ${path}`, { cause });
-  }
 }
 
 function refuseOverwrite(folder: string): void {
