@@ -106,9 +106,9 @@ export class Committer {
   /** Takes from the line as many as there is room for, and refuses whoever has stood there too long. */
   #admit(): void {
     clearTimeout(this.#looking);
-    for (const waiting of [...this.#line]) {
-      if (!this.#isFull) this.#queue.push(waiting);
-      else if (waiting.untilMs <= performance.now()) waiting.reject(new Refusal('pushback'));
+    for (let next = this.#line[0]; next !== undefined; next = this.#line[0]) {
+      if (!this.#isFull) this.#queue.push(next);
+      else if (next.untilMs <= performance.now()) next.reject(new Refusal('pushback'));
       else break;
       this.#line.shift();
     }
