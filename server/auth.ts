@@ -78,6 +78,8 @@ const isTokensFile = new Ajv2020().compile<TokensFile>({
 export interface Authenticator {
   /** @throws Refusal token-missing, token-unknown, token-expired, tokens-unreadable */
   authenticate(authorization: string | undefined): Promise<Party>;
+  /** Whether anybody can be let in at all. @throws Refusal tokens-unreadable */
+  check(): Promise<void>;
 }
 
 /**
@@ -96,7 +98,12 @@ export async function openAuthenticator(path: string, clock: Clock): Promise<Aut
   } catch (cause) {
     throw new StartError('config-malformed', `${path} is not a list of tokens`, { cause });
   }
-  return { authenticate: (authorization) => authenticate(tokens, clock, authorization) };
+  return {
+    authenticate: (authorization) => authenticate(tokens, clock, authorization),
+    check: async () => {
+      await tokens.rows();
+    },
+  };
 }
 
 async function authenticate(tokens: TokenFile, clock: Clock, authorization: string | undefined): Promise<Party> {
@@ -147,7 +154,13 @@ function versionOf({ ino, size, mtimeNs }: BigIntStats): string {
 }
 
 function parseTokens(content: string): TokensFile {
-  const value: unknown = JSON.parse(content);
+  let value: unknown;
+  try {
+    value = JSON.parse(content);
+  } catch {
+    // The parser's own words quote the file, which names people, and what led to a refusal is logged.
+    throw new Error('it is not JSON');
+  }
   if (!isTokensFile(value)) throw new Error(`${isTokensFile.errors?.[0]?.instancePath} is not as a token row must be`);
   return value;
 }

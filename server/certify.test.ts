@@ -2,6 +2,8 @@
 import { expect } from 'chai';
 import { World } from '../ledger/log/testing.ts';
 import { MemoryDisk } from '../ledger/store/memory.ts';
+import { DEFAULT_LIMITS } from './intake/limits.ts';
+import { diskSpace } from './intake/space.ts';
 import type { NotaryOptions } from './notarize.ts';
 import { codeOf, digests, inState, type Life, Lives, type live, until, upload } from './testing.ts';
 
@@ -124,6 +126,31 @@ describe('server/certify', () => {
     await asked;
     expect(gates.begun.slice(0, 3)).to.deep.equal(['owed 1', 'owed 2', 'asked 1']);
     await until(() => life.notary.certifier.owed === 0);
+  });
+
+  it('makes none on a disk that is all but full: refuses what is asked for, and tries again what is owed', async () => {
+    let freeBytes = 49;
+    const space = diskSpace(async () => ({ freeBytes, totalBytes: 1000 }), DEFAULT_LIMITS);
+    const made: string[] = [];
+    const issue: NotaryOptions['issue'] = async (record) => {
+      made.push(/(asked|owed) \d/.exec(JSON.stringify(record))?.[0] ?? '');
+      return Buffer.from('certificate');
+    };
+    const life = await begin(new World(), new MemoryDisk(), { space, issue });
+    const { certifier } = life.notary;
+    const [known = '', asked = ''] = await batch(life, ['asked 1', 'asked 2']);
+    expect(await codeOf(certifier.certificate(known)), 'where intake has stopped').to.equal('taken');
+    freeBytes = 19;
+    const { id } = await upload(life.notary, 'owed 1');
+    await until(inState(life, id, 'published'));
+    expect(await codeOf(certifier.certificate(asked))).to.equal('storage-full');
+    expect(await codeOf(certifier.certificate(asked, 1))).to.equal('storage-full');
+    expect(await codeOf(certifier.certificate(known)), 'it is stored').to.equal('taken');
+    expect(made).to.deep.equal(['asked 1']);
+    freeBytes = 20;
+    await until(inState(life, id, 'certified'));
+    expect(await codeOf(certifier.certificate(asked, 1))).to.equal('taken');
+    expect(life.events.map(({ event }) => event)).not.to.include('certificate-failed');
   });
 
   it('ends every wait for a certificate when it is asked to stop', async () => {

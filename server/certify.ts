@@ -3,6 +3,7 @@
  * A deposit handed in by itself is owed its certificate as soon as the ledger has published it; one of a batch, or of one file
  * alone, is made when it is first asked for. At most ISSUERS at a time, and neither those that are owed nor those that are asked
  * for keep the others waiting. A failure (no timestamp service, say) is tried again with growing pauses and holds nobody else up.
+ * On a disk that is all but full none is made: what is asked for is refused, and what is owed waits (intake/space.ts).
  * What is owed survives a restart; what is stored never changes.
  */
 import { createHash } from 'node:crypto';
@@ -12,6 +13,7 @@ import { showFiles } from '../certs/issue/record-builder.ts';
 import type { TlogProof } from '../ledger/core/tlog-proof.ts';
 import type { BlobStore } from '../ledger/log/ports.ts';
 import type { DepositStore, StoredCertificate } from './intake/deposit-store.ts';
+import type { DiskSpace } from './intake/space.ts';
 import type { EventLog } from './logging.ts';
 import { Refusal } from './refusal.ts';
 
@@ -26,6 +28,7 @@ const RETRY_MAX_MS = 15_000;
 export interface CertifierOptions {
   readonly store: DepositStore;
   readonly blobs: BlobStore;
+  readonly space: DiskSpace;
   /** Size of the published tree. */
   readonly publishedSize: () => number;
   /** Against the published checkpoint. */
@@ -93,7 +96,7 @@ export class Certifier {
   /**
    * The certificate, made now if it does not exist.
    * @param file 1-based: the certificate that shows this file alone
-   * @throws Refusal not-published, file-not-found, certificate-unavailable, stopping
+   * @throws Refusal not-published, file-not-found, certificate-unavailable, storage-full, stopping
    */
   async certificate(id: string, file?: number): Promise<StoredCertificate> {
     const { store, publishedSize, log } = this.#options;
@@ -155,6 +158,8 @@ export class Certifier {
       const pauseMs = Math.min(RETRY_MIN_MS * 2 ** (owed.failures - 1), RETRY_MAX_MS);
       owed.notBeforeMs = performance.now() + pauseMs;
       setTimeout(() => this.published(), pauseMs + 1).unref();
+      // Told once for all, by readiness: a line for each that waits, again and again, would go on filling the disk.
+      if (error instanceof Refusal && error.code === 'storage-full') return;
       this.#options.log('warn', 'certificate-failed', { id, count: owed.failures, reason: String(error) });
     } finally {
       this.#paying.delete(id);
@@ -192,11 +197,12 @@ export class Certifier {
   }
 
   async #issueNow(id: string, index: number, file: number | undefined): Promise<StoredCertificate> {
-    const { store, proof, issue, log } = this.#options;
+    const { store, space, proof, issue, log } = this.#options;
     const startedAt = performance.now();
     const whole = parseRecord(await store.record(id));
     if (file !== undefined && file >= whole.parts) throw new Refusal('file-not-found');
     const record = file === undefined ? whole : showFiles(whole, [file]);
+    await space.checkCertificate();
     const pdf = await issue(record, await proof(index));
     if (this.#abandoned) throw new Refusal('stopping');
     const certificate = await this.#store(pdf);

@@ -74,6 +74,21 @@ describe('server/deposit', () => {
     expect(said()).to.include(`\r\u001b[K${'█'.repeat(24)} 100 % hashing 1/1`);
   });
 
+  it('makes one deposit of the same files however often it is run, and another under another key', async () => {
+    const files = [fileOf('a.txt', 'once'), fileOf('b.txt', 'only')];
+    const idOf = async (changes: Partial<DepositOptions>): Promise<string> => {
+      const { said, code } = run({ files, ...changes });
+      expect(await code, said()).to.equal(0);
+      return /as ([0-9a-f-]{36})\n/.exec(said())?.[1] ?? '';
+    };
+    const first = await idOf({});
+    expect(await idOf({ out: join(dir, 'again') })).to.equal(first);
+    const second = await idOf({ out: join(dir, 'second'), key: 'second' });
+    expect(second).not.to.equal(first);
+    expect(await idOf({ out: join(dir, 'second again'), key: 'second' })).to.equal(second);
+    expect(await idOf({ out: join(dir, 'turned round'), files: files.toReversed() })).not.to.equal(first);
+  });
+
   it('says for whom it waits, and is done when they are back', async () => {
     await consortium.stop('court-1');
     await consortium.stop('court-2');
@@ -98,13 +113,14 @@ describe('server/deposit', () => {
 
   const failures: [what: string, changes: () => Partial<DepositOptions>, said: RegExp][] = [
     ['a file that is not there', () => ({ files: [join(dir, 'nothing')] }), /nothing cannot be read \(ENOENT\)/],
+    ['a key that cannot be one', () => ({ files: [fileOf('a', 'a')], key: '第二次' }), /a --key is 1 to 255 visible/],
     ['a folder', () => ({ files: [dir] }), /is not a file/],
     ['an empty file', () => ({ files: [fileOf('empty', '')] }), /empty is empty/],
     ['a wrong token', () => ({ files: [fileOf('a', 'a')], token: 'wrong' }), /\[token-unknown\]/],
     [
       'no token',
       () => ({ files: [fileOf('a', 'a')], token: undefined, env: { PROBATA_DATA: dir } }),
-      /no token: give --token/,
+      /no token: set PROBATA_TOKEN/,
     ],
     [
       'a certificate in the way',

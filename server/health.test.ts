@@ -1,7 +1,8 @@
 /** Readiness says what a deposit would meet, also when everybody answers what is asked and nobody cosigns. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { TOKENS_FILE } from './auth.ts';
 import { CONFIG_FILE, readConfig } from './config.ts';
 import { formatJson } from './epochs/next.ts';
 import type { ReadyState } from './health.ts';
@@ -20,9 +21,13 @@ describe('server/health', function () {
   let consortium: TestConsortium;
   let dir: string;
   let aheadMs = 0;
-  const clock = (): number => Date.now() + aheadMs;
+  let freeBytes = 1000;
+  const surroundings = {
+    clock: (): number => Date.now() + aheadMs,
+    volume: async () => ({ freeBytes, totalBytes: 1000 }),
+  };
   before(async () => {
-    consortium = await TestConsortium.start({ clock }, 1, 1);
+    consortium = await TestConsortium.start(surroundings, 1, 1);
     dir = consortium.dir('platform');
   });
   after(() => consortium.end());
@@ -45,7 +50,7 @@ describe('server/health', function () {
   async function restartWith(config: object): Promise<void> {
     await consortium.stop('platform');
     writeFileSync(join(dir, CONFIG_FILE), formatJson(config));
-    await consortium.startPlatform({ clock });
+    await consortium.startPlatform(surroundings);
   }
 
   it('is not ready while deposits are refused because what was promised waits too long for a quorum', async () => {
@@ -74,6 +79,57 @@ describe('server/health', function () {
     aheadMs += LOOK_MS;
     await until(async () => (await ready()).status === 200);
     expect(await deposit('d')).equal('taken');
+  });
+
+  /** What was told since of this, level first. */
+  const toldSince = (from: number, events: readonly string[]): string[] =>
+    consortium.events
+      .slice(from)
+      .filter(({ event }) => events.includes(event))
+      .map(({ level, event }) => `${level} ${event}`);
+
+  it('raises an alarm when space runs short, although nobody deposits or asks, and is not ready until it is back', async () => {
+    await until(async () => (await ready()).status === 200);
+    const from = consortium.events.length;
+    const told = (): string[] => toldSince(from, ['storage-full', 'storage-freed']);
+    freeBytes = 49;
+    await until(() => told().length > 0);
+    expect(await deposit('full')).equal('storage-full');
+    const { status, message } = await ready();
+    expect(status).equal(503);
+    expect(message.en).equal('The platform is short of storage and takes no deposits now.');
+    expect(message.zh).equal('平台存储空间不足，暂停接收存证。');
+    expect(await gauge()).equal('0');
+    expect(told(), 'once, however often it is looked at').deep.equal(['alarm storage-full']);
+
+    freeBytes = 1000;
+    expect((await ready()).status).equal(200);
+    expect(await gauge()).equal('1');
+    expect(told()).deep.equal(['alarm storage-full', 'info storage-freed']);
+  });
+
+  it('raises an alarm when no token can be checked, says nothing of what the file holds, and is not ready meanwhile', async () => {
+    await until(async () => (await ready()).status === 200);
+    const from = consortium.events.length;
+    const told = (): string[] => toldSince(from, ['tokens-unreadable', 'tokens-readable']);
+    const path = join(dir, TOKENS_FILE);
+    const good = readFileSync(path, 'utf8');
+    writeFileSync(path, '张三 is no JSON');
+    await until(() => told().length > 0);
+    expect(await deposit('unknown')).equal('tokens-unreadable');
+    const { status, message } = await ready();
+    expect({ status, en: message.en }).deep.equal({
+      status: 503,
+      en: 'The platform cannot check tokens, so nobody can deposit.',
+    });
+    expect(await gauge()).equal('0');
+    expect(JSON.stringify(consortium.events.slice(from)))
+      .include('it is not JSON')
+      .and.not.include('张三');
+
+    writeFileSync(path, good);
+    expect((await ready()).status).equal(200);
+    expect(told()).deep.equal(['alarm tokens-unreadable', 'info tokens-readable']);
   });
 
   it('is no reason for a page without figures when it cannot be told', async () => {

@@ -1,15 +1,40 @@
 /**
  * Would a deposit made now be certified? Yes when a checkpoint is published under the quorum, enough cosigners keep answering, and deposits
- * are not refused for the clock's or for earlier promises' sake. Cosigners are heard when the ledger talks to them, and asked for their
- * latest checkpoint when it does not; what has not answered lately counts as away. Asks and remembers; stops nothing: the ledger itself waits for its quorum.
+ * are not refused: for want of space, because no token can be checked, for the clock's or for earlier promises' sake.
+ * Cosigners are heard when the ledger talks to them, and asked for their latest checkpoint when it does not; what has not answered lately
+ * counts as away. Space and tokens are looked at whether or not anybody deposits, and their loss is an alarm of its own.
+ * Asks and remembers; stops nothing: the ledger itself waits for its quorum.
  */
 import { evaluatePolicy, type Policy, type QuorumState } from '../ledger/core/policy.ts';
 import { witnessesUnder } from '../ledger/log/policy-members.ts';
 import type { Cosigner } from '../ledger/log/ports.ts';
 import { type GroupView, groupsOf, type Message, shortage } from './http/deposit-view.ts';
+import type { EventLog } from './logging.ts';
 
-/** How often every cosigner is asked, in ms. */
+/** How often every cosigner is asked, and space and tokens are looked at, in ms. */
 const ASK_EVERY_MS = 5000;
+
+/** What this process needs itself to take anything in: how its loss and its return are told, and what people are told meanwhile. */
+const NEEDS = {
+  tokens: {
+    lost: 'tokens-unreadable',
+    back: 'tokens-readable',
+    message: {
+      zh: '平台无法核对访问令牌，任何人都不能存证。',
+      en: 'The platform cannot check tokens, so nobody can deposit.',
+    },
+  },
+  space: {
+    lost: 'storage-full',
+    back: 'storage-freed',
+    message: {
+      zh: '平台存储空间不足，暂停接收存证。',
+      en: 'The platform is short of storage and takes no deposits now.',
+    },
+  },
+} as const;
+type Need = keyof typeof NEEDS;
+const NEED_NAMES = Object.keys(NEEDS) as Need[];
 
 export interface ReadyState {
   readonly ready: boolean;
@@ -30,11 +55,15 @@ export interface ReadinessOptions {
    * @throws StoreError
    */
   readonly isInArrears: () => Promise<boolean>;
+  /** Each throws while what it looks at would have every deposit refused. */
+  readonly needs: Readonly<Record<Need, () => Promise<void>>>;
+  readonly log: EventLog;
 }
 
 export class Readiness {
   readonly #options: ReadinessOptions;
   readonly #answering = new Set<string>();
+  readonly #lost = new Set<Need>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ReadinessOptions) {
@@ -43,9 +72,13 @@ export class Readiness {
 
   /** Begins asking. */
   start(): void {
-    this.#timer = setInterval(() => this.#askAll(), ASK_EVERY_MS);
+    const look = (): void => {
+      this.#askAll();
+      void this.#lookAtNeeds();
+    };
+    this.#timer = setInterval(look, ASK_EVERY_MS);
     this.#timer.unref();
-    this.#askAll();
+    look();
   }
 
   stop(): void {
@@ -71,12 +104,32 @@ export class Readiness {
   /** @throws StoreError when it cannot be told whether entries wait: a deposit would fail as well */
   async state(): Promise<ReadyState> {
     const { publishedSize, clockIsBehind, isInArrears } = this.#options;
-    const inArrears = await isInArrears();
+    const [inArrears] = await Promise.all([isInArrears(), this.#lookAtNeeds()]);
     const groups = this.groups();
     const published = publishedSize();
     const behind = clockIsBehind();
-    const ready = published !== undefined && this.#quorum().satisfied && !behind && !inArrears;
-    return { ready, published: published ?? null, groups, message: messageOf(ready, groups, behind, inArrears) };
+    const lost = NEED_NAMES.find((need) => this.#lost.has(need));
+    const ready = published !== undefined && this.#quorum().satisfied && lost === undefined && !behind && !inArrears;
+    const message = lost === undefined ? messageOf(ready, groups, behind, inArrears) : NEEDS[lost].message;
+    return { ready, published: published ?? null, groups, message };
+  }
+
+  /** Never rejects: what cannot be looked at is lost. */
+  async #lookAtNeeds(): Promise<void> {
+    await Promise.all(
+      NEED_NAMES.map(async (need) => {
+        const error = await this.#options.needs[need]().then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        // Compared and noted in one turn: of several who look at the same time one tells.
+        if (error !== undefined && !this.#lost.has(need)) {
+          this.#lost.add(need);
+          this.#options.log('alarm', NEEDS[need].lost, { reason: reasonOf(error) });
+        }
+        if (error === undefined && this.#lost.delete(need)) this.#options.log('info', NEEDS[need].back);
+      }),
+    );
   }
 
   #quorum(): QuorumState {
@@ -93,6 +146,11 @@ export class Readiness {
       );
     }
   }
+}
+
+/** A refusal says what a depositor hears; what led to it is for whoever runs the platform. */
+function reasonOf(error: unknown): string {
+  return String((error as Error).cause ?? error);
 }
 
 function messageOf(ready: boolean, groups: readonly GroupView[], behind: boolean, inArrears: boolean): Message {

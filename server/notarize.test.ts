@@ -27,6 +27,8 @@ import {
 
 /** For so long one answer to the question whether the platform is behind is good, in ms. */
 const LOOK_MS = 10_000;
+/** As long as anybody stands in line for room. */
+const LINE_MS = 30_000;
 
 describe('server/notarize', () => {
   const lives = new Lives();
@@ -149,6 +151,46 @@ describe('server/notarize', () => {
     expect(answers).to.deep.equal([...Array(10).fill('taken'), ...Array(5).fill('pushback')]);
     await until(() => notary.outstanding < 10);
     expect(await take(15)).to.equal('taken');
+  });
+
+  it('lets submissions wait in line for room, in the order in which they came, and nobody pass them', async () => {
+    const limits = { ...DEFAULT_LIMITS, outstandingMax: 2 };
+    const { notary } = await begin(new World(), new MemoryDisk(), { limits });
+    const done: string[] = [];
+    const take = (name: string, whenFull: 'refuse' | 'wait'): Promise<string> =>
+      codeOf(notary.submit(digests(name), whenFull).then(() => done.push(name)));
+    const names = Array.from({ length: 9 }, (_, i) => `waits ${i}`);
+    const waiting = names.map((name) => take(name, 'wait'));
+    expect(await take('hasty', 'refuse')).to.equal('pushback');
+    for (let i = 0; done.length < names.length; i += 1) {
+      void take(`hasty ${i}`, 'refuse');
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect(await Promise.all(waiting)).to.deep.equal(Array(9).fill('taken'));
+    expect(done.slice(0, 9)).to.deep.equal(names);
+  });
+
+  it('refuses who has stood in line too long', async () => {
+    const limits = { ...DEFAULT_LIMITS, outstandingMax: 0 };
+    const { notary } = await begin(new World(), new MemoryDisk(), { limits });
+    const { now } = performance;
+    try {
+      const early = codeOf(notary.submit(digests('early'), 'wait'));
+      performance.now = () => now.call(performance) + LINE_MS;
+      const late = codeOf(notary.submit(digests('late'), 'wait'));
+      expect(await Promise.race([early, late.then(() => 'late')])).to.equal('pushback');
+    } finally {
+      performance.now = now;
+    }
+  });
+
+  it('refuses those who stand in line when it closes', async () => {
+    const world = new World();
+    const limits = { ...DEFAULT_LIMITS, outstandingMax: 1 };
+    const { notary } = await begin(world, new MemoryDisk(), { limits });
+    const waiting = ['a', 'b', 'c'].map((name) => codeOf(notary.submit(digests(name), 'wait')));
+    await notary.close();
+    expect(await Promise.all(waiting)).to.deep.equal(['taken', 'stopping', 'stopping']);
   });
 
   it('promises nothing new once an entry has been unpublished for half the deadline, after a restart too, until a quorum answers', async () => {

@@ -23,8 +23,8 @@ import type { Log, LogOptions } from '../ledger/log/log.ts';
 import type { BlobStore, Clock, IndexStore } from '../ledger/log/ports.ts';
 import { Certifier } from './certify.ts';
 import { Arrears } from './intake/arrears.ts';
-import { Committer, type Taken } from './intake/committer.ts';
-import { type Deposit, DepositStore, entryOf } from './intake/deposit-store.ts';
+import { Committer, type Taken, type WhenFull } from './intake/committer.ts';
+import { type Deposit, DepositStore, entryOf, idempotencyKey } from './intake/deposit-store.ts';
 import { deleteOrphans, Evidence } from './intake/evidence.ts';
 import { Feeder } from './intake/feeder.ts';
 import { IdSequence } from './intake/ids.ts';
@@ -92,10 +92,11 @@ export class Notary {
     this.store = store;
     this.ledger = ledger;
     this.#seen = seen;
-    const { blobs, clock, facts, issue, limits, log, fatal } = options;
+    const { blobs, space, clock, facts, issue, limits, log, fatal } = options;
     this.certifier = new Certifier({
       store,
       blobs,
+      space,
       publishedSize: () => publishedSize(ledger),
       proof: (index) => ledger.proof(index),
       issue,
@@ -163,23 +164,31 @@ export class Notary {
     this.certifier.published();
   }
 
-  /** Step 1 and 2: takes the bytes of one deposit. The caller commits or aborts it. */
-  evidence(): Evidence {
+  /** Step 1 and 2: takes the bytes of one deposit, or only hashes them. The caller commits what it keeps, or aborts it. */
+  evidence({ hashOnly } = { hashOnly: false }): Evidence {
     const { blobs, limits, space } = this.#options;
-    return new Evidence({ blobs, store: this.store, limits, space });
+    return new Evidence({ blobs, store: this.store, limits, space, hashOnly });
+  }
+
+  /** Whether this party's Idempotency-Key has made a deposit. */
+  async isKnown(party: string, key: string): Promise<boolean> {
+    return (await this.store.idOfKey(idempotencyKey(party, key))) !== undefined;
+  }
+
+  /**
+   * Whether any new deposit would be refused now, room or no room.
+   * @throws Refusal quorum-away, clock-behind; StoreError
+   */
+  checkOpen(): Promise<void> {
+    return this.#committer.checkOpen();
   }
 
   /**
    * Step 3; the others follow by themselves.
    * @throws Refusal quorum-away, pushback, stopping, clock-behind, idempotency-key-reused
    */
-  submit(submission: Submission): Promise<Taken> {
-    return this.#committer.submit(submission);
-  }
-
-  /** True when a submission made now is refused with `pushback`. */
-  get isFull(): boolean {
-    return this.#committer.isFull;
+  submit(submission: Submission, whenFull: WhenFull = 'refuse'): Promise<Taken> {
+    return this.#committer.submit(submission, whenFull);
   }
 
   /** True when a submission made now is refused with `quorum-away`. @throws StoreError */

@@ -1,5 +1,8 @@
 /** The command line as scripts see it: exit codes, one sentence on stderr, keys and tokens made by hand. In this process; consortium.test.ts starts real ones. */
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -80,16 +83,38 @@ describe('server/program', () => {
         /127\.0\.0\.1:9: ECONNREFUSED/,
       ],
       [['fsck', 'http://127.0.0.1:9/ledger', '--trust', SOURCE], /is not a trust bundle/],
+      [['hammer', '--trust', join(dir, 'data', 'trust.json')], /no token: set PROBATA_TOKEN/],
       [['inspect', SOURCE], /is no file of ours/],
       [['inspect', join(dir, 'nowhere')], /cannot be read: ENOENT/],
     ];
-    const ran = await Promise.all(failures.map(([args]) => probata(args)));
+    const ran = await Promise.all(failures.map(([args]) => probata(args, { PROBATA_DATA: join(dir, 'nowhere') })));
     for (const [i, [args, sentence]] of failures.entries()) {
       expect(ran[i], args.join(' ')).include({ code: 1, stdout: '' });
       expect(ran[i]?.stderr, args.join(' '))
         .match(sentence)
         .and.match(/^probata: [^\n]*$/);
     }
+  });
+
+  it('loads a platform with a token that does not stand on the command line', async () => {
+    const seen = new Set<string | undefined>();
+    const platform = createServer((request, response) => {
+      seen.add(request.headers.authorization);
+      response.writeHead(404).end();
+    }).listen(0, '127.0.0.1');
+    await once(platform, 'listening');
+    const url = `http://127.0.0.1:${(platform.address() as AddressInfo).port}`;
+    const load = ['--readers', '0', '--writers', '1', '--seconds', '1', '--grace-seconds', '0'];
+    const args = ['hammer', '--url', url, '--trust', join(dir, 'data', 'trust.json'), ...load];
+    const data = join(dir, 'data');
+    await probata([...args, '--token', 'given'], { PROBATA_TOKEN: 'from the environment' });
+    await probata(args, { PROBATA_TOKEN: 'environment', PROBATA_DATA: data });
+    await probata(args, { PROBATA_DATA: data });
+    platform.close();
+    const file = readFileSync(join(data, 'token'), 'utf8').trim();
+    expect([...seen].filter((each) => each !== undefined)).deep.equal(
+      ['given', 'environment', file].map((t) => `Bearer ${t}`),
+    );
   });
 
   it('makes a key that signs as the vkey it printed, once', async () => {

@@ -19,6 +19,8 @@ import { printable } from './progress.ts';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
 const PORT_DEFAULT = 8600;
+const TOKEN_TEXT =
+  'API token, which other users of this machine can see when it is given here; $PROBATA_TOKEN or $PROBATA_DATA/token by default';
 /** Leaves room for the members above the platform's port. */
 const PORT_MAX = 65_000;
 
@@ -174,9 +176,13 @@ function litigantCommands(root: Command, { env, out, exit }: Context): void {
     .description('deposit files, wait for the certificate, write it and the proof')
     .argument('<file...>', 'files of one deposit')
     .option('--url <url>', 'the platform; http://127.0.0.1:$PROBATA_PORT by default')
-    .option('--token <token>', 'API token; $PROBATA_TOKEN or $PROBATA_DATA/token by default')
+    .option('--token <token>', TOKEN_TEXT)
     .option('--out <dir>', 'where certificate.pdf and deposit.tlog-proof go; ./<deposit id> by default')
-    .action(async (files: string[], options: { url?: string; token?: string; out?: string }) => {
+    .option(
+      '--key <text>',
+      'Idempotency-Key; made of names, sizes and digests by default, so that the same files again are the same deposit: give another for a second one',
+    )
+    .action(async (files: string[], options: { url?: string; token?: string; out?: string; key?: string }) => {
       const { deposit } = await import('./deposit.ts');
       exit(await deposit({ files, ...options, env, stderr: process.stderr }));
     });
@@ -210,7 +216,7 @@ function operatorCommands(root: Command, context: Context): void {
   root
     .command('hammer')
     .description('load with verification of every answer; exit 1 when one does not verify or the goal is missed')
-    .requiredOption('--token <token>', 'API token of the depositor')
+    .option('--token <token>', TOKEN_TEXT)
     .requiredOption('--trust <file>', 'trust bundle')
     .option('--url <url>', 'the platform', `http://127.0.0.1:${context.port}`)
     .option('--writers <n>', 'deposits under way at once', countOf(1, 1000), 16)

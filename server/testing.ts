@@ -101,7 +101,7 @@ export async function live(
     onLedgerEvent: () => {},
     index: stores.index('deposits'),
     blobs: memoryBlobs(disk, faults),
-    space: diskSpace(async () => ({ freeBytes: 1, totalBytes: 1 }), 0),
+    space: diskSpace(async () => ({ freeBytes: 1, totalBytes: 1 }), DEFAULT_LIMITS),
     limits: DEFAULT_LIMITS,
     clock: world.clock,
     receiptSigner: testSigner(`${ORIGIN}/receipt`, 0x01),

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type HammerReport, hammer } from '../../ledger/tools/hammer.ts';
+import { depositorToken } from '../depositor-token.ts';
 import { openHttpClient } from '../http/client.ts';
 import type { Terminal } from './context.ts';
 import { readTrust } from './trust.ts';
@@ -15,8 +16,8 @@ const ANSWER_BYTES_MAX = 33_554_432;
 
 export interface HammerCommand {
   readonly url: string;
-  /** The depositor's API token. */
-  readonly token: string;
+  /** The depositor's API token; as depositor-token.ts finds it when not given. */
+  readonly token?: string;
   readonly trust: string;
   readonly writers: number;
   readonly readers: number;
@@ -31,13 +32,16 @@ export interface HammerCommand {
 
 /** Runs the load. @returns the exit code */
 export async function runHammer(command: HammerCommand, terminal: Terminal): Promise<number> {
-  const client = openHttpClient();
   const url = command.url.replace(/\/$/, '');
   const { rate, fullSpeed, ...load } = command;
+  const token = depositorToken(command.token, terminal.env);
+  const { policy } = readTrust(command.trust);
+  const client = openHttpClient();
   const report = await hammer({
     ...load,
+    token,
     rate: fullSpeed === true ? undefined : rate,
-    policy: readTrust(command.trust).policy,
+    policy,
     send: ({ path, ...request }) =>
       client.http({ ...request, url: url + path, timeoutMs: TIMEOUT_MS, responseBytesMax: ANSWER_BYTES_MAX }),
     now: () => performance.now(),

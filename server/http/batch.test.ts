@@ -51,6 +51,21 @@ describe('server/http batch', () => {
     expect(((await (await consortium.fetch(last)).json()) as { state: string }).state).to.equal('certified');
   });
 
+  it('does not starve uploads meanwhile: they wait in line for room, and their bytes need not be sent again', async () => {
+    let over = false;
+    const batch = send(Array.from({ length: 1200 }, (_, i) => line(`f${i}`)).join('')).finally(() => {
+      over = true;
+    });
+    const statuses: number[] = [];
+    while (!over) {
+      const body = new FormData();
+      body.append('file', new Blob([`upload ${statuses.length}`]), 'a.txt');
+      statuses.push((await consortium.fetch('/api/v1/deposits', { method: 'POST', body })).status);
+    }
+    expect(new Set((await batch).map(({ status }) => status))).to.deep.equal(new Set([202]));
+    expect(new Set(statuses)).to.deep.equal(new Set([202]));
+  });
+
   it('refuses bad lines alone, and counts blank ones', async () => {
     const body = [line('b1'), '\n', '{\n', ' \r\n', line('b2'), '{"files":[]}\n', line('b3').slice(0, -1)].join('');
     const answers = await send(body);

@@ -177,8 +177,8 @@ const PROBLEMS: Readonly<Record<RefusalCode, ProblemText>> = {
   ),
   'storage-full': row(
     507,
-    '平台存储空间不足，暂停接收存证；已有存证不受影响。请稍后重试。',
-    'The platform is short of storage and takes no deposits now; existing ones are safe. Try again later.',
+    '平台存储空间不足，暂停接收存证，也可能暂停出具新的证书；已有存证和证书不受影响。请稍后重试。',
+    'The platform is short of storage: it takes no deposits now, and may make no new certificates; existing ones are safe. Try again later.',
     300,
   ),
   pushback: row(

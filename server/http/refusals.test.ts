@@ -1,6 +1,6 @@
 /** Bad input over real sockets: every refusal has its code, its status and its words, and leaves nothing behind. */
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -61,7 +61,10 @@ describe('server/http refusals', () => {
       .filter((entry) => entry.isFile())
       .map(({ name }) => name);
 
-  const unfinished = (): string[] => readdirSync(join(consortium.dir('platform'), 'store', 'blobs', 'unfinished'));
+  const unfinishedFolder = (): string => join(consortium.dir('platform'), 'store', 'blobs', 'unfinished');
+  const unfinished = (): string[] => readdirSync(unfinishedFolder());
+  /** Changes with every blob that is begun, whatever becomes of it. */
+  const begun = (): bigint => statSync(unfinishedFolder(), { bigint: true }).mtimeNs;
 
   /** Every certificate owed is made: no blob appears by itself any more. */
   const settled = (): Promise<void> =>
@@ -229,8 +232,21 @@ describe('server/http refusals', () => {
     ).to.equal(202);
   });
 
-  it('takes nothing while its clock is behind the last deposit', async () => {
+  /** What is answered to an upload of which only the beginning has come. */
+  async function answerBeforeTheBytes(): Promise<string> {
+    const socket = connect(Number(new URL(consortium.url()).port), '127.0.0.1');
+    const head = `Host: x\r\nAuthorization: Bearer ${consortium.token}\r\nContent-Type: ${MULTIPART['content-type']}\r\nContent-Length: 8000`;
+    let answer = '';
+    socket.on('data', (chunk) => (answer += String(chunk)));
+    socket.write(`POST /api/v1/deposits HTTP/1.1\r\n${head}\r\n\r\n--B\r\n`);
+    await until(() => answer.includes('"code"'));
+    socket.destroy();
+    return answer;
+  }
+
+  it('takes nothing while its clock is behind the last deposit, and says so before the bytes are sent', async () => {
     clockMs = -60_000;
+    expect(await answerBeforeTheBytes()).to.include('"clock-behind"');
     expect(await refusal(digestDeposit(), JSON_TYPE)).to.include({ code: 'clock-behind', status: 503 });
     expect((await consortium.fetch('/readyz')).status, 'not ready').to.equal(503);
     const told = consortium.events.filter(({ event }) => event === 'ledger-clock-back');
@@ -269,6 +285,30 @@ describe('server/http refusals', () => {
     expect(await deposited('other')).to.equal(false);
     const others = await post(body, { ...MULTIPART, authorization: `Bearer ${consortium.otherToken}` });
     expect(((await others.json()) as { id: string }).id).not.to.equal(ids[0]);
+  });
+
+  it('answers a request that it has answered before as it did then, whatever a new one meets, and writes no bytes of it', async () => {
+    const asked = [
+      [file('a', 'sent again') + END, { ...MULTIPART, 'idempotency-key': 'again-1' }],
+      [digestDeposit(), { ...JSON_TYPE, 'idempotency-key': 'again-2' }],
+    ] as const;
+    const post = async ([body, headers]: (typeof asked)[number]): Promise<string> => {
+      const answer = await consortium.fetch('/api/v1/deposits', { method: 'POST', body, headers });
+      return `${answer.status} ${((await answer.json()) as { id: string }).id}`;
+    };
+    const before = [await post(asked[0]), await post(asked[1])];
+    await settled();
+    const untouched = begun();
+    clockMs = -60_000;
+    freeBytes = 0.05 * 1e12 - 1;
+    expect([await post(asked[0]), await post(asked[1])]).to.deep.equal(before);
+    const other = file('a', 'not sent before') + END;
+    expect(await refusal(other, asked[0][1])).to.include({ code: 'idempotency-key-reused' });
+    expect(await refusal(other, { ...MULTIPART, 'idempotency-key': 'again-3' })).to.include({ code: 'storage-full' });
+    expect(begun()).to.equal(untouched);
+    clockMs = 0;
+    freeBytes = 1e12;
+    await until(async () => (await consortium.fetch('/readyz')).status === 200);
   });
 
   it('writes no name, token or text of a submitter into its events', async () => {

@@ -36,11 +36,16 @@ export function preferredWait(ctx: Context): number | undefined {
 
 const KEY = new RegExp(`^[!-~]{1,${IDEMPOTENCY_KEY_CHARACTERS_MAX}}$`);
 
+/** Whether a text can be an Idempotency-Key. */
+export function isIdempotencyKey(text: string): boolean {
+  return KEY.test(text);
+}
+
 /** @throws Refusal idempotency-key-invalid */
 export function idempotencyKeyOf(ctx: Context): string | undefined {
   if (ctx.req.headers['idempotency-key'] === undefined) return undefined;
   const key = ctx.get('idempotency-key');
-  if (!KEY.test(key)) throw new Refusal('idempotency-key-invalid');
+  if (!isIdempotencyKey(key)) throw new Refusal('idempotency-key-invalid');
   return key;
 }
 

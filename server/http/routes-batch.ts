@@ -1,12 +1,12 @@
 /**
  * POST /api/v1/deposits/batch: many deposits of digests in one request, NDJSON, an answer line for each line, in order.
- * Each line stands alone: a refused one does not touch the others. The request is read to its end even when nobody reads the
+ * Each line stands alone: a refused one does not touch the others. A batch may be larger than what can be outstanding: its lines stand in line
+ * for room, in their order, never more of them than are taken in at the same time, so that they hold up nobody else for long. The request is read to its end even when nobody reads the
  * answers yet, because simple clients send everything first; so answers wait in memory, bounded by the number of lines.
  * With an Idempotency-Key, a batch sent again makes no deposit twice: each line has the key and its number.
  */
 
 import { Readable } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Context } from 'koa';
 import type { Party } from '../auth.ts';
 import { parseDigestDeposit } from '../intake/declaration.ts';
@@ -21,9 +21,6 @@ import type { Route } from './route.ts';
 
 /** Lines being taken in at the same time: a few durable writes' worth. */
 const LINES_IN_FLIGHT = 512;
-/** How long a line waits for room. */
-const ROOM_WAIT_MS = 10_000;
-const ROOM_POLL_MS = 50;
 
 export function batchRoute(platform: Platform): Route {
   return {
@@ -69,7 +66,6 @@ async function answerAll(
       line += 1;
       if (line > BATCH_LINES_MAX) throw new Refusal('lines-too-many', { line, limit: BATCH_LINES_MAX });
       if (isBlank(bytes)) continue;
-      await room(platform);
       const body = answer(bytes, line).catch((error: unknown) => problem(platform, error));
       inFlight.push({ line, body });
       if (inFlight.length >= LINES_IN_FLIGHT) await write();
@@ -102,15 +98,11 @@ async function takeLine(platform: Platform, context: LineContext, bytes: Uint8Ar
   const { notary } = platform;
   const { party, transport, key } = context;
   const { declared, files } = parseDigestDeposit(bytes);
-  const { deposit } = await notary.submit({
-    party,
-    mode: 'batch',
-    how: 'digest',
-    transport,
-    declared,
-    files,
-    ...(key === undefined ? {} : { idempotencyKey: key }),
-  });
+  const idempotencyKey = key === undefined ? {} : { idempotencyKey: key };
+  const { deposit } = await notary.submit(
+    { party, mode: 'batch', how: 'digest', transport, declared, files, ...idempotencyKey },
+    'wait',
+  );
   const { id, received } = deposit;
   return {
     status: 202,
@@ -120,14 +112,6 @@ async function takeLine(platform: Platform, context: LineContext, bytes: Uint8Ar
     links: linksOf(deposit),
     receipt: await notary.receipt(deposit),
   };
-}
-
-/**
- * A batch may be larger than what can be outstanding: its lines wait for room, one after the other, so that their order is the order
- * of receipt. When none comes, the line is refused as any deposit would be.
- */
-async function room({ notary }: Platform): Promise<void> {
-  for (let waitedMs = 0; notary.isFull && waitedMs < ROOM_WAIT_MS; waitedMs += ROOM_POLL_MS) await pause(ROOM_POLL_MS);
 }
 
 /** The lines of the body, without their newline. */

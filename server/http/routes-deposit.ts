@@ -1,7 +1,8 @@
 /**
  * POST /api/v1/deposits: one deposit, its files (multipart/form-data) or their digests (application/json).
  * 202 with the receipt once it is durable; with `Prefer: wait=N`, 201 if it is certified within that time.
- * Whatever is refused leaves nothing behind.
+ * Whatever is refused leaves nothing behind; what would be refused whatever it holds is refused before its body is read.
+ * A request that was answered before, by its Idempotency-Key, has the same answer whatever a new one would meet.
  */
 import type { Context } from 'koa';
 import type { Party } from '../auth.ts';
@@ -32,7 +33,11 @@ async function post(platform: Platform, ctx: Context, party: Party): Promise<voi
   const type = contentTypeOf(ctx);
   const waitSeconds = preferredWait(ctx);
   const idempotencyKey = idempotencyKeyOf(ctx);
-  await space.check(declaredLength(ctx));
+  const isKnown = idempotencyKey !== undefined && (await notary.isKnown(party.party, idempotencyKey));
+  if (!isKnown) {
+    await space.check(declaredLength(ctx));
+    await notary.checkOpen();
+  }
   const common: Common = {
     party,
     mode: 'single',
@@ -41,7 +46,7 @@ async function post(platform: Platform, ctx: Context, party: Party): Promise<voi
   };
   const take = TAKE.get(type);
   if (take === undefined) throw new Refusal('content-type-unsupported');
-  const { deposit } = await take(platform, ctx, common);
+  const { deposit } = await take(platform, ctx, common, isKnown);
   if (waitSeconds !== undefined) {
     await notary.certifier.waitCertified(deposit.id, waitSeconds * 1000);
     ctx.set('Preference-Applied', `wait=${waitSeconds}`);
@@ -65,16 +70,18 @@ async function takeDigests({ notary, limits }: Platform, ctx: Context, common: C
   return notary.submit({ ...common, how: 'digest', declared, files });
 }
 
-async function takeUpload(platform: Platform, ctx: Context, common: Common): Promise<Taken> {
+async function takeUpload(platform: Platform, ctx: Context, common: Common, isKnown: boolean): Promise<Taken> {
   const { notary, limits } = platform;
   if (declaredLength(ctx) > limits.depositBytesMax + limits.jsonBytesMax) {
     throw new Refusal('body-too-large', { limit: limits.depositBytesMax });
   }
-  const evidence = notary.evidence();
+  const evidence = notary.evidence({ hashOnly: isKnown });
   let taken: Taken;
   try {
     const submission = await receive(platform, ctx, evidence, common);
-    taken = await notary.submit({ ...submission, blob: await evidence.commit() });
+    const blob = isKnown ? {} : { blob: await evidence.commit() };
+    // Its bytes are here: better to wait for room than to have all of them sent again.
+    taken = await notary.submit({ ...submission, ...blob }, 'wait');
   } catch (error) {
     await evidence.abort();
     throw error;

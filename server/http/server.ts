@@ -21,9 +21,12 @@ const HEADERS_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_MS = 30_000;
 /** A connection on which nothing moves either way is closed after this time. */
 const IDLE_TIMEOUT_MS = 120_000;
-/** A request body must bring at least BODY_WINDOW_BYTES_MIN in every window of this length. */
-const BODY_WINDOW_MS = 30_000;
-const BODY_WINDOW_BYTES_MIN = 4096;
+/**
+ * A request body must bring at least BODY_WINDOW_BYTES_MIN in every window of this length. It is as long as nothing at all may come, so that
+ * a telephone may stand still in a tunnel and make up for it afterwards; whoever only drips has the same rate to keep over a longer time.
+ */
+const BODY_WINDOW_MS = IDLE_TIMEOUT_MS;
+const BODY_WINDOW_BYTES_MIN = 16_384;
 /** After close() is called, requests in flight have this long to finish. */
 const CLOSE_DEADLINE_MS = 10_000;
 

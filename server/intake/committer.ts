@@ -3,6 +3,7 @@
  * batch for all that are waiting; then hands the entries to the ledger in the same order. One writer, one order.
  * An Idempotency-Key is looked up in the same place, so two requests with one key cannot both become deposits.
  * Nothing is acknowledged before the write is durable. A failed write is ambiguous and ends the process (`fatal`).
+ * What came with its bytes, or as one line of many, stands in line for room: whoever comes later, with however much, waits behind it.
  */
 import { Refusal } from '../refusal.ts';
 import { type Deposit, type DepositStore, entryOf, idempotencyKey, type NewDeposit } from './deposit-store.ts';
@@ -12,6 +13,9 @@ import { contentSha256, type Submission } from './submission.ts';
 
 /** Deposits of one durable write: bounds how long the first of them waits for the last. */
 const GROUP_MAX = 256;
+/** How long a submission stands in line for room, in ms: less than clients and proxies wait for an answer. */
+const ROOM_WAIT_MS = 30_000;
+const ROOM_POLL_MS = 50;
 
 /** A deposit that is safe: record and entry are durable. */
 export interface Taken {
@@ -34,8 +38,13 @@ export interface CommitterOptions {
   readonly fatal: (error: Error) => never;
 }
 
+/** What becomes of a submission for which there is no room now: it is refused, or waits a while for it. */
+export type WhenFull = 'refuse' | 'wait';
+
 interface Waiting {
   readonly submission: Submission;
+  /** Until when it stands in line. */
+  readonly untilMs: number;
   readonly resolve: (taken: Taken) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -44,6 +53,9 @@ type Outcome = { readonly waiting: Waiting } & ({ readonly taken: Taken } | { re
 
 export class Committer {
   readonly #options: CommitterOptions;
+  /** For whom there was no room yet, in the order in which they came. */
+  readonly #line: Waiting[] = [];
+  #looking: NodeJS.Timeout | undefined;
   #queue: Waiting[] = [];
   /** Size of the group that is being written. */
   #writing = 0;
@@ -54,29 +66,54 @@ export class Committer {
     this.#options = options;
   }
 
-  /** True when what is submitted now is refused with `pushback`. */
-  get isFull(): boolean {
-    const { feeder, outstandingMax } = this.#options;
-    return this.#queue.length + this.#writing + feeder.outstanding >= outstandingMax;
+  /**
+   * Whether any new deposit would be refused now, so that nobody sends its bytes for nothing. Of room it says nothing: that comes and goes.
+   * @throws Refusal quorum-away, clock-behind; StoreError
+   */
+  async checkOpen(): Promise<void> {
+    if (await this.#options.isBehind()) throw new Refusal('quorum-away');
+    this.#options.ids.check();
   }
 
   /**
    * Resolves when the deposit is `pending`.
    * @throws Refusal quorum-away, pushback, stopping, clock-behind, idempotency-key-reused; CertError record-malformed
    */
-  async submit(submission: Submission): Promise<Taken> {
+  async submit(submission: Submission, whenFull: WhenFull): Promise<Taken> {
     if (this.#closed) throw new Refusal('stopping');
-    if (this.isFull) throw new Refusal('pushback');
+    // Those in line first: whatever room is left then is nobody's.
+    this.#admit();
+    if (whenFull === 'refuse' && this.#isFull) throw new Refusal('pushback');
     return new Promise((resolve, reject) => {
-      this.#queue.push({ submission, resolve, reject });
-      this.#running ??= this.#run();
+      this.#line.push({ submission, untilMs: performance.now() + ROOM_WAIT_MS, resolve, reject });
+      this.#admit();
     });
   }
 
-  /** Refuses what is new and finishes what was taken. */
+  /** Refuses what is new, or stands in line, and finishes what was taken. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#looking);
+    for (const { reject } of this.#line.splice(0)) reject(new Refusal('stopping'));
     await this.#running;
+  }
+
+  get #isFull(): boolean {
+    const { feeder, outstandingMax } = this.#options;
+    return this.#queue.length + this.#writing + feeder.outstanding >= outstandingMax;
+  }
+
+  /** Takes from the line as many as there is room for, and refuses whoever has stood there too long. */
+  #admit(): void {
+    clearTimeout(this.#looking);
+    for (let next = this.#line[0]; next !== undefined; next = this.#line[0]) {
+      if (!this.#isFull) this.#queue.push(next);
+      else if (next.untilMs <= performance.now()) next.reject(new Refusal('pushback'));
+      else break;
+      this.#line.shift();
+    }
+    if (this.#queue.length > 0) this.#running ??= this.#run();
+    if (this.#line.length > 0) this.#looking = setTimeout(() => this.#admit(), ROOM_POLL_MS);
   }
 
   async #run(): Promise<void> {
@@ -129,6 +166,8 @@ export class Committer {
       }
     }
     if (await isBehind()) throw new Refusal('quorum-away');
+    // What is only hashed, because its key is known, is never a new deposit: keys are not forgotten.
+    if (submission.how === 'upload' && blob === undefined) throw new Error('invariant: an upload has its bytes');
     const { id, received } = ids.next();
     const { record, commitment } = build(submission, id, received);
     const deposit: Deposit = {

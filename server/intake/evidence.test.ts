@@ -28,7 +28,7 @@ describe('server/intake/evidence', () => {
       blobs: memoryBlobs(disk),
       store,
       limits: { ...DEFAULT_LIMITS, fileBytesMax, depositBytesMax: fileBytesMax + 100 },
-      space: diskSpace(async () => ({ freeBytes, totalBytes: 1000 }), 0.05),
+      space: diskSpace(async () => ({ freeBytes, totalBytes: 1000 }), DEFAULT_LIMITS),
     });
   const codeOf = (attempt: Promise<unknown>): Promise<string> =>
     attempt.then(

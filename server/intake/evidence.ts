@@ -26,6 +26,8 @@ export interface EvidenceOptions {
   readonly store: DepositStore;
   readonly limits: Limits;
   readonly space: DiskSpace;
+  /** Keeps nothing: of a request that was answered before, only to see whether it is the same one. */
+  readonly hashOnly?: boolean;
 }
 
 /** The bytes of one deposit on their way in. Ends with exactly one `commit` or `abort`. */
@@ -84,6 +86,7 @@ export class Evidence {
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
+    if (this.#options.hashOnly) return;
     if (this.#writer === undefined) {
       const writer = await this.#options.blobs.create();
       this.#writer = writer;

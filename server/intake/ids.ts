@@ -38,10 +38,20 @@ export class IdSequence {
    * @throws Refusal clock-behind
    */
   next(): { id: string; received: string } {
-    const nowMs = this.#now(this.#lastMs);
-    if (nowMs === undefined || nowMs <= this.#usedUpMs) throw new Refusal('clock-behind');
+    const nowMs = this.#present();
     this.#counter = nowMs === this.#lastMs ? this.#counter + 1 : randomInt(COUNTER_START_MAX);
     this.#lastMs = nowMs;
     return { id: v7({ msecs: nowMs, seq: this.#counter }), received: new Date(nowMs).toISOString() };
+  }
+
+  /** Whether there is a next id now. @throws Refusal clock-behind */
+  check(): void {
+    this.#present();
+  }
+
+  #present(): number {
+    const nowMs = this.#now(this.#lastMs);
+    if (nowMs === undefined || nowMs <= this.#usedUpMs) throw new Refusal('clock-behind');
+    return nowMs;
   }
 }

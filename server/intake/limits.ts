@@ -30,15 +30,22 @@ export interface Limits {
   readonly jsonBytesMax: number;
   /** A whole batch. */
   readonly batchBytesMax: number;
-  /** Deposits that are taken in but not yet sequenced; more are refused with `pushback`. */
+  /** Deposits that are taken in but not yet sequenced; more wait for room, or are refused with `pushback`. */
   readonly outstandingMax: number;
   /** Share of the data volume that must stay free, 0..1; below it nothing is taken in. */
   readonly freeShareMin: number;
+  /** As freeShareMin, smaller: below it no certificate is made either. */
+  readonly certificateShareMin: number;
 }
 
 const MIB = 1024 * 1024;
 
-/** A 20 GB video fits; a batch of 10,000 lines of one file each fits with room. */
+/**
+ * A 20 GB video fits; a batch of 10,000 lines of one file each fits with room.
+ * Certificates may use 3 % of the volume once intake has stopped: on 100 GB that is some 20,000, so those that are owed then can be made.
+ * Any party can ask for more, one for each file of a deposit, so the last 2 % are kept from them: for the ledger's own writes and the store's
+ * compactions, which need tens of megabytes and end the process when they find none.
+ */
 export const DEFAULT_LIMITS: Limits = {
   fileBytesMax: 32 * 1024 * MIB,
   depositBytesMax: 64 * 1024 * MIB,
@@ -46,4 +53,5 @@ export const DEFAULT_LIMITS: Limits = {
   batchBytesMax: 64 * MIB,
   outstandingMax: 4096,
   freeShareMin: 0.05,
+  certificateShareMin: 0.02,
 };

@@ -1,28 +1,37 @@
 /**
  * Stops intake while the store can still write: LevelDB that once met a full disk loses what it acknowledges later, so it
- * must never meet one. Reading, verifying and certifying go on.
+ * must never meet one. Certifying goes on to a second, lower floor, and reading and verifying always.
  */
 import { statfs } from 'node:fs/promises';
 import { Refusal } from '../refusal.ts';
+import type { Limits } from './limits.ts';
 
 /** Bytes of the volume that holds the data. */
 export type VolumeState = () => Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;
 
 export interface DiskSpace {
   /**
+   * For a deposit.
    * @param incomingBytes how much is about to be written, as far as known
    * @throws Refusal storage-full
    */
   check(incomingBytes: number): Promise<void>;
+  /** For a certificate. @throws Refusal storage-full */
+  checkCertificate(): Promise<void>;
 }
 
-/** @param freeShareMin share of the volume that must stay free, 0..1 */
-export function diskSpace(volume: VolumeState, freeShareMin: number): DiskSpace {
+/** The space of a volume, with the shares of it that must stay free. */
+export function diskSpace(
+  volume: VolumeState,
+  { freeShareMin, certificateShareMin }: Pick<Limits, 'freeShareMin' | 'certificateShareMin'>,
+): DiskSpace {
+  const check = async (incomingBytes: number, shareMin: number): Promise<void> => {
+    const { freeBytes, totalBytes } = await volume();
+    if (freeBytes - incomingBytes < totalBytes * shareMin) throw new Refusal('storage-full');
+  };
   return {
-    async check(incomingBytes) {
-      const { freeBytes, totalBytes } = await volume();
-      if (freeBytes - incomingBytes < totalBytes * freeShareMin) throw new Refusal('storage-full');
-    },
+    check: (incomingBytes) => check(incomingBytes, freeShareMin),
+    checkCertificate: () => check(0, certificateShareMin),
   };
 }
 

@@ -7,7 +7,7 @@ import { Log } from '../../ledger/log/log.ts';
 import type { Clock, Cosigner, Http } from '../../ledger/log/ports.ts';
 import { type Alarm, openAlarms } from '../alarms.ts';
 import { createApp } from '../app.ts';
-import { openAuthenticator, TOKENS_FILE } from '../auth.ts';
+import { type Authenticator, openAuthenticator, TOKENS_FILE } from '../auth.ts';
 import { type PlatformConfig, readConfig } from '../config.ts';
 import { changeIfProposed } from '../epochs/change.ts';
 import { Readiness } from '../health.ts';
@@ -67,14 +67,14 @@ export async function openPlatformWith(
   const cosigners = cosignersOf(config, trust, client.http, stores.ledger, (member, was, is) =>
     alarm('rollback', 'cosigner-went-back', { member, size: is, reason: `it had cosigned size ${was}` }),
   );
-  const space = diskSpace(volume, limits.freeShareMin);
+  const space = diskSpace(volume, limits);
   const release = async (): Promise<void> => {
     client.close();
     closing = true;
     await stores.close();
   };
   const { notary, readiness } = await openNotary({
-    ...{ dir, config, trust, keys, stores, cosigners, clock, limits, space, log, alarm },
+    ...{ dir, config, trust, keys, stores, cosigners, clock, limits, space, authenticator, log, alarm },
     http: client.http,
     fatal,
   }).catch(async (error) => {
@@ -122,6 +122,7 @@ interface Opened {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly space: ReturnType<typeof diskSpace>;
+  readonly authenticator: Authenticator;
   readonly log: EventLog;
   readonly alarm: Alarm;
   readonly http: Http;
@@ -130,13 +131,14 @@ interface Opened {
 
 /** The notary with its ledger, and the readiness that follows the ledger from its first event on. */
 async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readiness }> {
-  const { config, trust, keys, stores, cosigners, clock, limits, space, log, alarm, http, fatal } = o;
+  const { config, trust, keys, stores, cosigners, clock, limits, space, authenticator, log, alarm, http, fatal } = o;
   const { policy, past } = trust;
   let notary: Notary | undefined;
   const publishedSize = (): number | undefined => notary?.ledger.published()?.checkpoint.size;
   const clockIsBehind = (): boolean => notary !== undefined && notary.ledger.now(0) === undefined;
   const isInArrears = async (): Promise<boolean> => (await notary?.isInArrears()) ?? false;
-  const readiness = new Readiness({ policy, cosigners, publishedSize, clockIsBehind, isInArrears });
+  const needs = { tokens: () => authenticator.check(), space: () => space.check(0) };
+  const readiness = new Readiness({ policy, cosigners, publishedSize, clockIsBehind, isInArrears, needs, log });
   const { tiles, heads, ledger, deposits, blobs } = stores;
   const tell = ledgerEvents(log, readiness, alarm);
   const origin = trust.logKey.name;
