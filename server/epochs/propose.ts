@@ -14,6 +14,7 @@ import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/c
 import { KEY_FILES, type MemberConfig, type PlatformConfig, readConfig } from '../config.ts';
 import { finishRewrite } from '../keys/rewrite.ts';
 import { newSeal, type Passphrase, type Seal } from '../keys.ts';
+import { timestampUrlBeside } from '../roles/layout.ts';
 import { makeKey, makePdfKeys, trustDates } from '../roles/make-consortium.ts';
 import { readTrust } from '../roles/platform-setup.ts';
 import { courtsNeeded, type PolicyMember, policyText } from '../roles/policy-text.ts';
@@ -157,7 +158,7 @@ function nextConfig(config: PlatformConfig, files: readonly MemberFile[], leave:
       .filter(({ member }) => !kept.some((known) => known.member === member))
       .flatMap((file) => memberConfig(file) ?? []),
   ];
-  const gone = config.members.filter(({ member }) => leave.includes(member)).map(({ url }) => tsaOf(url));
+  const gone = config.members.filter(({ member }) => leave.includes(member)).map(({ url }) => timestampUrlBeside(url));
   const added = files.flatMap(({ timestampUrl }) => timestampUrl ?? []);
   const timestampUrls = [...config.timestampUrls.filter((url) => !gone.includes(url)), ...added];
   return { ...config, members, timestampUrls: [...new Set(timestampUrls)] };
@@ -167,11 +168,6 @@ function memberConfig(file: MemberFile | undefined): MemberConfig | undefined {
   if (file === undefined) return undefined;
   const { member, kind, keyName, name, nameEn, url } = file;
   return { member, kind, keyName, name, nameEn, url };
-}
-
-/** A court answers timestamp requests beside its witness (layout.ts). */
-function tsaOf(url: string): string {
-  return url.replace(/\/witness$/, '/tsa');
 }
 
 function nextPolicy(

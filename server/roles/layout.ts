@@ -50,6 +50,11 @@ export function timestampUrl(port: number): string {
   return `http://${LOOPBACK}:${port}/tsa`;
 }
 
+/** The same of a court whose witness is at this prefix. */
+export function timestampUrlBeside(url: string): string {
+  return url.replace(/\/witness$/, '/tsa');
+}
+
 /**
  * The places of a consortium that `init` made, the platform first.
  * @param data the data folder

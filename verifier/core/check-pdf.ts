@@ -82,7 +82,10 @@ function checkRevocation(path: readonly X509[], timeMs: number, { revoked }: Tru
 }
 
 /** An authority under a pinned timestamp root has put its time on this signature. */
-export function checkToken(signature: DocumentSignature, trust: Trust): Passed<VerifiedTimestamp> {
+export function checkToken(
+  signature: Pick<DocumentSignature, 'signature' | 'timestampToken'>,
+  trust: Trust,
+): Passed<VerifiedTimestamp> {
   const value = checkSignatureTimestamp(signature, trust.timestampRoots);
   checkRevocation(value.path, value.timeMs, trust);
   return {
