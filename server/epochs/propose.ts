@@ -75,7 +75,6 @@ export async function propose(
   const own = await makeKeys(dir, bundle, config, proposal.newKey, nowMs, newSeal(passphrase), lines);
   const next = nextConfig(config, members, proposal.leave);
   writeNextConfig(dir, next);
-  readConfig(nextDir(dir), 'platform');
   const revoked = proposal.revoke.flatMap((text) => revocations(text, present));
   lines.push(...revoked.map(({ key, at }) => `revoked as of ${at}: ${key}`));
   const renewed = own.pdfRoots !== undefined || members.some(({ timestampRoot }) => timestampRoot !== undefined);
