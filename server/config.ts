@@ -199,10 +199,24 @@ const SCHEMAS: Record<Role, object> = {
 export function readConfig<R extends Role>(dir: string, role: R): RoleConfig[R] {
   const path = join(dir, CONFIG_FILE);
   const value = readJsonFile(path);
+  checkConfig(value, role, path);
+  return value as RoleConfig[R];
+}
+
+/**
+ * The text of a config.json. Whoever writes one must not leave a folder that nothing can start from, nor any command mend.
+ * @throws StartError `config-malformed` when no start would take it
+ */
+export function formatConfig(config: RoleConfig[Role]): string {
+  checkConfig(config, config.role, 'the configuration to be written');
+  return `${JSON.stringify(config, undefined, 2)}\n`;
+}
+
+/** @param where what to call it */
+function checkConfig(value: unknown, role: Role, where: string): void {
   // Without checking the schema itself, which costs more than everything else here in each of seven processes; init.test.ts reads all three.
   const validate = new Ajv({ meta: false, validateSchema: false }).compile(SCHEMAS[role]);
-  if (!validate(value)) throw new StartError('config-malformed', `${path}: ${describe(validate.errors?.[0], role)}`);
-  return value as RoleConfig[R];
+  if (!validate(value)) throw new StartError('config-malformed', `${where}: ${describe(validate.errors?.[0], role)}`);
 }
 
 /**

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { fileReadAsOption, notAnOption } from '../verifier/cli/option-files.ts';
 import { type Context, countOf, type Terminal } from './commands/context.ts';
-import { epochCommands } from './commands/epoch-commands.ts';
+import { epochCommands, tellUnwatched } from './commands/epoch-commands.ts';
 import type { HammerCommand } from './commands/hammer.ts';
 import { keyCommands } from './commands/key-commands.ts';
 import { recoveryCommands } from './commands/recovery-commands.ts';
@@ -120,7 +120,9 @@ function consortiumCommands(root: Command, { env, port, out, err, exit }: Contex
       const passphrase = openPassphrase(env, PASSPHRASE);
       if (member !== undefined && trust !== undefined) {
         const { makeMemberFolder } = await import('./epochs/new-member.ts');
-        return out(await makeMemberFolder({ ...options, member, trust }, Date.now(), passphrase));
+        const { file, unwatched } = await makeMemberFolder({ ...options, member, trust }, Date.now(), passphrase);
+        tellUnwatched(unwatched, err);
+        return out(file);
       }
       if (member !== undefined || trust !== undefined)
         throw new InvalidArgumentError('--member and --trust go together');

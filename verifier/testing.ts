@@ -11,7 +11,7 @@ import type { FilePart, RecordMember, ShownRecord } from '../certs/core/record.t
 import { formatRecord } from '../certs/core/record.ts';
 import { buildRecord, showFiles } from '../certs/issue/record-builder.ts';
 import { signPdf } from '../certs/issue/sign.ts';
-import { makePki, makeTsa, type TestPki, tokenFor, VALIDITY } from '../certs/issue/testing.ts';
+import { makePki, makeTsa, type TestPki, tokenOver, VALIDITY } from '../certs/issue/testing.ts';
 import { nodeFonts } from '../certs/render/fonts-node.ts';
 import { type RenderedPdf, renderCertificate } from '../certs/render/render.ts';
 import { concat, hexEncode, utf8Encode } from '../ledger/core/bytes.ts';
@@ -188,7 +188,7 @@ export function consortiumOf(parts: Parts): TestConsortium {
     signPdf(rendered, {
       sign: pki.sign,
       path: pki.path,
-      timestamp: (imprint) => tokenFor(makeTsa(stamps, stampMs), imprint),
+      timestamp: (signature) => tokenOver(makeTsa(stamps, stampMs), signature),
     });
 
   const certify = async (options: DepositOptions = {}): Promise<TestCertificate> => {

@@ -37,7 +37,7 @@ export function checkDocumentSignature(pdf: Pick<CertificatePdf, 'cms' | 'signed
  * @throws CertError timestamp-malformed, timestamp-bad, x509-*, cms-*, der-malformed
  */
 export function checkSignatureTimestamp(
-  signature: DocumentSignature,
+  signature: Pick<DocumentSignature, 'signature' | 'timestampToken'>,
   timestampRoots: readonly X509[],
 ): VerifiedTimestamp {
   return checkTimestamp(signature.timestampToken, signature.signature, timestampRoots);

@@ -2,7 +2,6 @@
 // The placeholder's place comes from the renderer and is never searched for: what looks like one may stand in a record's text.
 // Not here: rendering (certs/render), running the verifier on the result (issue.ts).
 
-import { createHash } from 'node:crypto';
 import { concat, hexEncode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { formatSignedData } from '../core/cms.ts';
 import { OID } from '../core/oids.ts';
@@ -14,8 +13,8 @@ export interface PdfSigner {
   readonly sign: SignBytes;
   /** Signer's certificate, then the intermediates upwards, without the root. */
   readonly path: readonly X509[];
-  /** Gets a TimeStampToken (DER) over bytes with this SHA-256. */
-  readonly timestamp: (imprint: Uint8Array) => Promise<Uint8Array>;
+  /** Gets a TimeStampToken (DER) over these bytes, the signature. */
+  readonly timestamp: (signature: Uint8Array) => Promise<Uint8Array>;
 }
 
 /**
@@ -40,6 +39,6 @@ export async function signPdf(rendered: RenderedPdf, signer: PdfSigner): Promise
  */
 export async function signDocument(content: readonly Uint8Array[], signer: PdfSigner): Promise<Uint8Array> {
   const signed = await signCms({ contentType: OID.data, content, path: signer.path, sign: signer.sign });
-  const token = await signer.timestamp(new Uint8Array(createHash('sha256').update(signed.signature).digest()));
+  const token = await signer.timestamp(signed.signature);
   return formatSignedData({ ...signed, unsignedAttributes: [{ type: OID.timeStampToken, value: token }] });
 }

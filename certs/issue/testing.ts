@@ -108,7 +108,7 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 
 /** The platform as a signer whose timestamps come from this authority. */
 export function signerOf(pki: TestPki, tsa = makeTsa(pki)): PdfSigner {
-  return { sign: pki.sign, path: pki.path, timestamp: (imprint) => tokenFor(tsa, imprint) };
+  return { sign: pki.sign, path: pki.path, timestamp: (signature) => tokenOver(tsa, signature) };
 }
 
 /** The code a call throws, or undefined when it throws nothing. Anything but a coded error goes through. */

@@ -1,6 +1,6 @@
 // Asks a timestamp authority over HTTP for a token (RFC 3161 section 2.4 and 3.4).
-// Checks that the answer is to this question: status, imprint, nonce. Whether to believe the authority is the verifier's to say
-// (certs/core/timestamp.ts), and our own verifier runs on every certificate before it leaves.
+// Checks that the answer is to this question: status, imprint, nonce. Whether to believe the authority is the verifier's to say, and
+// whoever asks has it said before the token is used.
 
 import { equal } from '../../ledger/core/bytes.ts';
 import type { Http } from '../../ledger/log/ports.ts';

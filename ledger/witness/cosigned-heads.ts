@@ -36,6 +36,8 @@ export class CosignedHeads {
   readonly #options: CosigningOptions;
   /** The latest note with our cosignatures, as stored. */
   #latest: Remembered | undefined;
+  /** How often in a row the clock was behind the previous cosignature. */
+  #behind = 0;
 
   private constructor(options: CosigningOptions) {
     this.#options = options;
@@ -117,7 +119,10 @@ export class CosignedHeads {
     // SPEC tlog-witness: "the timestamp MUST NOT be zero".
     if (present < 1) throw new Error('invariant: the clock stands before 1970-01-01T00:00:01Z');
     const previous = Math.max(latest?.timeSeconds ?? 0, this.#latest?.timeSeconds ?? 0);
-    if (present < previous) onEvent({ kind: 'clock-behind', origin, behindSeconds: previous - present });
+    this.#behind = present < previous ? this.#behind + 1 : 0;
+    if (this.#behind > 0) {
+      onEvent({ kind: 'clock-behind', origin, behindSeconds: previous - present, count: this.#behind });
+    }
     return Math.max(present, previous);
   }
 }

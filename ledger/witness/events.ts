@@ -5,8 +5,11 @@
 export type WitnessEvent =
   /** A checkpoint was cosigned; `timeSeconds` is the cosignatures' time. */
   | { readonly kind: 'cosigned'; readonly origin: string; readonly size: number; readonly timeSeconds: number }
-  /** The clock is `behindSeconds` behind the previous cosignature, whose time was used again. An alarm: the clock or an earlier one is wrong. */
-  | { readonly kind: 'clock-behind'; readonly origin: string; readonly behindSeconds: number }
+  /**
+   * The clock is `behindSeconds` behind the previous cosignature, whose time was used again. An alarm: the clock or an earlier one is wrong.
+   * `count`: how often in a row. Whoever resends the latest checkpoint causes one more.
+   */
+  | { readonly kind: 'clock-behind'; readonly origin: string; readonly behindSeconds: number; readonly count: number }
   /**
    * A checkpoint with a valid log signature does not follow from ours. `request` and `latest` are all the bytes a report needs.
    * `conclusive`: the signed checkpoints contradict each other by themselves; otherwise only the proof is wrong, which whoever relayed a

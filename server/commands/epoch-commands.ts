@@ -69,7 +69,7 @@ export function epochCommands(root: Command, { out, err, env }: Context): void {
     .requiredOption('--trust <file>', 'trust bundle')
     .action(async (folder: string, options: { trust: string }) => {
       const { watchMembers } = await import('../epochs/member.ts');
-      watchMembers(folder, options.trust);
+      tellUnwatched(watchMembers(folder, options.trust), err);
     });
   member
     .command('trust-log')
@@ -89,4 +89,9 @@ export function epochCommands(root: Command, { out, err, env }: Context): void {
       const { distrustLog } = await import('../epochs/member.ts');
       distrustLog(folder, options.trust);
     });
+}
+
+/** A policy need not say where its bodies are. */
+export function tellUnwatched(names: readonly string[], err: Context['err']): void {
+  if (names.length > 0) err(`not watched, because the bundle has no address of them: ${names.join(', ')}`);
 }

@@ -99,9 +99,9 @@ describe('a consortium that changes', function () {
   it('takes a court in and lets one go', async () => {
     const [port = 0] = [await freePorts(1)];
     const trust = join(consortium.dir('platform'), TRUST_FILE);
-    const member = await makeMemberFolder({ data: consortium.data, member: 'court-5', port, trust }, Date.now());
+    const { file } = await makeMemberFolder({ data: consortium.data, member: 'court-5', port, trust }, Date.now());
     await consortium.startMember('court-5');
-    await change({ member: [member], leave: ['court-2'] });
+    await change({ member: [file], leave: ['court-2'] });
     await consortium.stop('court-2');
     await certify('one court joined, one left');
     expect(parsePolicy(parseTrustBundle(bundle()).policy.text).groups.get('courts')?.members).to.include('court-5');

@@ -13,6 +13,7 @@ import { readTrust } from '../commands/trust.ts';
 import {
   CONFIG_FILE,
   type CourtConfig,
+  formatConfig,
   KEY_FILES,
   type MirrorConfig,
   type PeerConfig,
@@ -79,7 +80,7 @@ function requireFiles(dir: string, { hsm }: CosignerConfig, ids: readonly ('ed25
 
 /** By which keys others know this member: while it goes over, old ones and new ones. A configuration without them stays so. */
 function noteKeys(dir: string, config: CosignerConfig, vkeys: readonly string[]): void {
-  if (config.vkeys !== undefined) writeDurably(join(dir, CONFIG_FILE), formatJson({ ...config, vkeys }));
+  if (config.vkeys !== undefined) writeDurably(join(dir, CONFIG_FILE), formatConfig({ ...config, vkeys }));
 }
 
 /** What a member says of itself. */
@@ -145,7 +146,7 @@ export function trustLog(dir: string, vkey: string): void {
   const logs = config.logs.map((log) =>
     log.origin === origin && !log.vkeys.includes(vkey) ? { ...log, vkeys: [vkey, ...log.vkeys] } : log,
   );
-  writeDurably(join(dir, CONFIG_FILE), formatJson({ ...config, logs }));
+  writeDurably(join(dir, CONFIG_FILE), formatConfig({ ...config, logs }));
 }
 
 /**
@@ -167,31 +168,45 @@ export function distrustLog(dir: string, trust: string): void {
     throw new StartError('input-malformed', `${trust} does not name ${vkeys[0]} yet, which ${dir} trusts by now`);
   }
   const logs = config.logs.map((log) => (followed.includes(log) ? { ...log, vkeys: namedOf(log.origin) } : log));
-  writeDurably(join(dir, CONFIG_FILE), formatJson({ ...config, logs }));
+  writeDurably(join(dir, CONFIG_FILE), formatConfig({ ...config, logs }));
 }
 
 /**
  * Watches the bodies of a bundle from the next start on, by the keys it has for them. A body that is watched already keeps its address.
+ * @returns names of the bodies that are not watched, as {@link peersIn}
  * @throws StartError config-* | input-missing | input-malformed
  */
-export function watchMembers(dir: string, trust: string): void {
+export function watchMembers(dir: string, trust: string): string[] {
   const config = readCosigner(dir);
-  writeDurably(join(dir, CONFIG_FILE), formatJson({ ...config, peers: peersIn(readTrust(trust), config) }));
+  const { peers, unwatched } = peersIn(readTrust(trust), config);
+  writeDurably(join(dir, CONFIG_FILE), formatConfig({ ...config, peers }));
+  return unwatched;
 }
 
-/** The platform, and every other body of the bundle. */
-export function peersIn({ policy, members }: Trust, { name: self, peers = [] }: CosignerConfig): PeerConfig[] {
+/** The platform, and every other body of the bundle; `unwatched` are those whose address neither the bundle nor the member has. */
+export function peersIn(
+  { policy, members }: Trust,
+  { name: self, peers = [] }: CosignerConfig,
+): { peers: PeerConfig[]; unwatched: string[] } {
   const log = policy.logs[0];
   if (log === undefined) throw new Error('invariant: a trust bundle names a log');
-  const all = [{ name: PLATFORM, url: log.url ?? '', vkeys: [] as string[] }];
+  const all = [{ name: PLATFORM, url: log.url, vkeys: [] as string[] }];
   for (const { member } of members) {
     const witnesses = witnessesUnder(policy, member);
-    const url = `${policy.witnesses.get(witnesses[0]?.name ?? '')?.url ?? ''}/${originHash(log.key.name)}`;
+    // tlog-policy: a URL is optional.
+    const prefix = policy.witnesses.get(witnesses[0]?.name ?? '')?.url;
+    const url = prefix && `${prefix}/${originHash(log.key.name)}`;
     all.push({ name: member, url, vkeys: witnesses.map(({ key }) => formatVkey(key)) });
   }
-  return all
-    .filter(({ name }) => name !== self)
-    .map((peer) => ({ ...peer, url: peers.find(({ name }) => name === peer.name)?.url ?? peer.url }));
+  const found: PeerConfig[] = [];
+  const unwatched: string[] = [];
+  for (const peer of all) {
+    if (peer.name === self) continue;
+    const url = peers.find(({ name }) => name === peer.name)?.url ?? peer.url;
+    if (url === undefined) unwatched.push(peer.name);
+    else found.push({ ...peer, url });
+  }
+  return { peers: found, unwatched };
 }
 
 function originOf(vkey: string): string {

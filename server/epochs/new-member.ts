@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { readTrust } from '../commands/trust.ts';
-import { CONFIG_FILE, type CourtConfig, KEY_FILES, type MirrorConfig } from '../config.ts';
+import { CONFIG_FILE, type CourtConfig, formatConfig, KEY_FILES, type MirrorConfig } from '../config.ts';
 import { newSeal, type Passphrase } from '../keys.ts';
 import { LOOPBACK } from '../roles/layout.ts';
 import { makeKey, makeTsaKeys } from '../roles/make-consortium.ts';
@@ -29,14 +29,14 @@ export interface NewMember {
 /**
  * Makes the folder.
  * @param passphrase encrypts its keys; without it they are written in the clear
- * @returns the path of its member's file
- * @throws StartError input-missing | input-malformed | output-refused
+ * @returns the path of its member's file, and the bodies of the bundle that it does not watch, as {@link peersIn}
+ * @throws StartError input-missing | input-malformed | output-refused | config-malformed
  */
 export async function makeMemberFolder(
   { data, member, port, trust }: NewMember,
   nowMs: number,
   passphrase?: Passphrase,
-): Promise<string> {
+): Promise<{ file: string; unwatched: string[] }> {
   const [, kind, digits] = /^(court|arbitration)-([1-9][0-9]?)$/.exec(member) ?? [];
   const number = Number(digits);
   if (kind === undefined || number > MEMBERS_MAX) {
@@ -58,7 +58,8 @@ export async function makeMemberFolder(
     displayNameEn: names.nameEn,
     logs: [{ origin: logKey.name, vkeys: [formatVkey(logKey)] }],
   };
-  const config = { ...bare, peers: peersIn(bundle, bare) };
+  const { peers, unwatched } = peersIn(bundle, bare);
+  const config = { ...bare, peers };
   // Made beside its place and moved there as a whole.
   const stage = join(data, `.${member}`);
   rmSync(stage, { recursive: true, force: true });
@@ -68,8 +69,8 @@ export async function makeMemberFolder(
   const ed25519 = makeKey(join(stage, KEY_FILES.ed25519), config.keyName, 0x04, seal);
   const mlDsa44 = makeKey(join(stage, KEY_FILES.mlDsa44), config.keyName, 0x06, seal);
   const vkeys = [formatVkey(ed25519), formatVkey(mlDsa44)];
-  writeDurably(join(stage, CONFIG_FILE), formatJson({ ...config, vkeys }));
+  writeDurably(join(stage, CONFIG_FILE), formatConfig({ ...config, vkeys }));
   writeDurably(join(stage, MEMBER_FILE), formatJson(fileOf(config, formatVkey(ed25519), formatVkey(mlDsa44), root)));
   renameSync(stage, dir);
-  return join(dir, MEMBER_FILE);
+  return { file: join(dir, MEMBER_FILE), unwatched };
 }

@@ -12,7 +12,7 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TrustBundle } from '../../verifier/core/trust.ts';
-import { CONFIG_FILE, TRUST_FILE } from '../config.ts';
+import { CONFIG_FILE, formatConfig, type PlatformConfig, TRUST_FILE } from '../config.ts';
 import { installKeys, syncFolder } from '../keys/rewrite.ts';
 
 export const NEXT_FOLDER = 'next';
@@ -38,9 +38,9 @@ export function readProposed(dir: string): Uint8Array {
   return new Uint8Array(readFileSync(join(nextDir(dir), STATEMENT_FILE)));
 }
 
-/** Writes the platform's next configuration. Nothing is proposed by it yet. */
-export function writeNextConfig(dir: string, config: object): void {
-  writeDurably(join(nextDir(dir), CONFIG_FILE), formatJson(config));
+/** Writes the platform's next configuration. Nothing is proposed by it yet. @throws StartError config-malformed */
+export function writeNextConfig(dir: string, config: PlatformConfig): void {
+  writeDurably(join(nextDir(dir), CONFIG_FILE), formatConfig(config));
 }
 
 /** Proposes. The statement is the last file, because its presence says that all is there. */

@@ -53,7 +53,7 @@ describe('server/epochs propose', function () {
 
   it('takes in a body that made itself known, with its timestamps', async () => {
     const trust = join(data, 'trust.json');
-    const file = await makeMemberFolder({ data, member: 'court-5', port: 9050, trust }, Date.now());
+    const { file } = await makeMemberFolder({ data, member: 'court-5', port: 9050, trust }, Date.now());
     const next = await proposed({ member: [file] });
     expect(next.members.map(({ member }) => member).slice(0, 5)).to.include('court-5');
     expect(next.timestampRoots).to.have.length(5);

@@ -14,6 +14,7 @@ import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/c
 import { KEY_FILES, type MemberConfig, type PlatformConfig, readConfig } from '../config.ts';
 import { finishRewrite } from '../keys/rewrite.ts';
 import { newSeal, type Passphrase, type Seal } from '../keys.ts';
+import { timestampUrlBeside } from '../roles/layout.ts';
 import { makeKey, makePdfKeys, trustDates } from '../roles/make-consortium.ts';
 import { readTrust } from '../roles/platform-setup.ts';
 import { courtsNeeded, type PolicyMember, policyText } from '../roles/policy-text.ts';
@@ -74,7 +75,6 @@ export async function propose(
   const own = await makeKeys(dir, bundle, config, proposal.newKey, nowMs, newSeal(passphrase), lines);
   const next = nextConfig(config, members, proposal.leave);
   writeNextConfig(dir, next);
-  readConfig(nextDir(dir), 'platform');
   const revoked = proposal.revoke.flatMap((text) => revocations(text, present));
   lines.push(...revoked.map(({ key, at }) => `revoked as of ${at}: ${key}`));
   const renewed = own.pdfRoots !== undefined || members.some(({ timestampRoot }) => timestampRoot !== undefined);
@@ -157,7 +157,7 @@ function nextConfig(config: PlatformConfig, files: readonly MemberFile[], leave:
       .filter(({ member }) => !kept.some((known) => known.member === member))
       .flatMap((file) => memberConfig(file) ?? []),
   ];
-  const gone = config.members.filter(({ member }) => leave.includes(member)).map(({ url }) => tsaOf(url));
+  const gone = config.members.filter(({ member }) => leave.includes(member)).map(({ url }) => timestampUrlBeside(url));
   const added = files.flatMap(({ timestampUrl }) => timestampUrl ?? []);
   const timestampUrls = [...config.timestampUrls.filter((url) => !gone.includes(url)), ...added];
   return { ...config, members, timestampUrls: [...new Set(timestampUrls)] };
@@ -167,11 +167,6 @@ function memberConfig(file: MemberFile | undefined): MemberConfig | undefined {
   if (file === undefined) return undefined;
   const { member, kind, keyName, name, nameEn, url } = file;
   return { member, kind, keyName, name, nameEn, url };
-}
-
-/** A court answers timestamp requests beside its witness (layout.ts). */
-function tsaOf(url: string): string {
-  return url.replace(/\/witness$/, '/tsa');
 }
 
 function nextPolicy(

@@ -1,8 +1,9 @@
 /** The Http port against our own server: answers whole or not at all. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { type HttpClient, openHttpClient } from './client.ts';
+import { type HttpClient, openHttpClient, SOCKETS_PER_HOST } from './client.ts';
 import { type HttpServer, listen } from './server.ts';
 
 const limits = { timeoutMs: 5000, responseBytesMax: 1000 };
@@ -19,6 +20,34 @@ async function withPair(
     client.close();
     await server.close(0);
   }
+}
+
+/** A peer that is no HTTP server: what it does with a connection once a request has come. */
+async function withPeer(
+  answer: (socket: Socket) => unknown,
+  run: (client: HttpClient, url: string) => Promise<void>,
+): Promise<void> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}).once('data', () => answer(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const client = openHttpClient();
+  try {
+    await run(client, `http://127.0.0.1:${(server.address() as { port: number }).port}/`);
+  } finally {
+    client.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+}
+
+/** Writes the head at once, then the piece again and again for as long as the connection is open. */
+function drip(socket: Socket, head: string, piece: string | Uint8Array): void {
+  socket.write(head);
+  const timer = setInterval(() => socket.write(piece), 1);
+  socket.on('close', () => clearInterval(timer));
 }
 
 async function refusal(promise: Promise<unknown>): Promise<unknown> {
@@ -109,6 +138,69 @@ describe('server/http/client', () => {
       }
     });
   });
+
+  it('settles by the deadline, whatever the peer sends until then', async () => {
+    const head = 'HTTP/1.1 200 OK\r\n';
+    const chunked = `${head}transfer-encoding: chunked\r\n`;
+    const peers: Record<string, (socket: Socket) => unknown> = {
+      nothing: () => undefined,
+      'headers without an end': (socket) => drip(socket, head, 'x: y\r\n'),
+      'a flood of 100 Continue': (socket) => drip(socket, '', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(10)),
+      'a flood of 103 Early Hints': (socket) => drip(socket, '', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(10)),
+      'a body of chunks without an end': (socket) => drip(socket, `${chunked}\r\n`, '1\r\nx\r\n'),
+      'a body that stops': (socket) => socket.write(`${head}content-length: 9\r\n\r\nx`),
+      'trailers without an end': (socket) => drip(socket, `${chunked}\r\n1\r\nx\r\n0\r\n`, 'x: y\r\n'),
+      'gzip that stops': (socket) =>
+        socket.write(
+          Buffer.concat([Buffer.from(`${head}content-encoding: gzip\r\n\r\n`), gzipSync('x').subarray(0, 9)]),
+        ),
+    };
+    for (const [name, answer] of Object.entries(peers)) {
+      await withPeer(answer, async ({ http }, url) => {
+        const endless = { ...limits, timeoutMs: 100, responseBytesMax: 1_000_000 };
+        expect(await refusal(http({ method: 'GET', url, ...endless })), name).equal('http-timeout');
+      });
+    }
+  });
+
+  it('takes a change of protocol for no answer, without waiting for the deadline, and leaves the connection', async () => {
+    for (const fields of ['Connection: Upgrade\r\nUpgrade: x\r\n', 'Connection: upgrade\r\nUpgrade: h2c\r\nX: y\r\n']) {
+      let left: Promise<unknown> = Promise.resolve();
+      const answer = (socket: Socket): void => {
+        left = new Promise((resolve) => socket.on('close', resolve));
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\nnot HTTP any more`);
+      };
+      await withPeer(answer, async ({ http }, url) => {
+        for (const body of [undefined, new Uint8Array(3), pieces()]) {
+          expect(await refusal(http({ method: 'POST', url, ...limits, ...(body && { body }) }))).equal(
+            'http-malformed',
+          );
+          await left;
+        }
+      });
+    }
+  });
+
+  it('settles by the deadline while it waits for a connection, or for a body that never comes', async () => {
+    const held: ServerResponse[] = [];
+    const handler = (_request: IncomingMessage, response: ServerResponse): unknown => held.push(response);
+    await withPair(handler, async ({ http }, { url }) => {
+      const others = Array.from({ length: SOCKETS_PER_HOST }, () => http({ method: 'GET', url, ...limits }));
+      const waiting = http({ method: 'GET', url, ...limits, timeoutMs: 50 });
+      expect(await refusal(waiting)).equal('http-timeout');
+      while (held.length < SOCKETS_PER_HOST) await new Promise((resolve) => setTimeout(resolve, 1));
+      for (const response of held) response.end();
+      expect((await Promise.all(others)).length).equal(SOCKETS_PER_HOST);
+    });
+    async function* silent(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(1);
+      await new Promise(() => {});
+    }
+    await withPair(echo, async ({ http }, { url }) => {
+      const sent = http({ method: 'POST', url, body: silent(), ...limits, timeoutMs: 50 });
+      expect(await refusal(sent)).equal('http-timeout');
+    });
+  }).timeout(20_000);
 
   it('returns an answer that comes before the body is sent, and stops the body', async () => {
     let stopped = false;

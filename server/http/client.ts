@@ -1,10 +1,17 @@
 /**
- * The `Http` port over node:http and node:https: kept connections, one deadline per request, a limit on every answer.
+ * The `Http` port over node:http and node:https: kept connections, a limit on every answer, and one deadline per request by which it
+ * settles, whatever the peer does.
  * A body may be a stream; an answer that comes before the stream is sent ends the sending (tlog-mirror answers so).
  * An answer may be under gzip, asked for or not: tlog-tiles lets logs and mirrors compress entry bundles so.
  * It never retries and never follows redirects: the callers own their retries.
  */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -24,7 +31,7 @@ export class HttpError extends Error {
 }
 
 /** Connections kept or open to one host. */
-const SOCKETS_PER_HOST = 64;
+export const SOCKETS_PER_HOST = 64;
 /** A kept connection unused for this long is closed by us, before the server would (http/server.ts keeps 30 s). */
 const FREE_SOCKET_MS = 15_000;
 
@@ -65,38 +72,47 @@ async function send(request: HttpRequest, agents: { 'http:': HttpAgent; 'https:'
       ...(body instanceof Uint8Array ? { 'content-length': String(body.length) } : {}),
     },
   };
+  const content = body === undefined || body instanceof Uint8Array ? body : Readable.from(body, { objectMode: false });
 
   const outgoing = secure ? httpsRequest(url, options) : httpRequest(url, options);
-  let timedOut = false;
-  const deadline = setTimeout(() => {
-    timedOut = true;
-    outgoing.destroy();
-  }, request.timeoutMs);
-  const source =
-    body === undefined || body instanceof Uint8Array ? undefined : Readable.from(body, { objectMode: false });
+  let deadline: NodeJS.Timeout | undefined;
+  // It settles by itself: destroying a request that waits for a connection, or whose connection is gone, tells nobody.
+  const late = new Promise<never>((_resolve, reject) => {
+    const timeout = new HttpError('http-timeout', `${url.host}: no whole answer in ${request.timeoutMs} ms`);
+    deadline = setTimeout(() => reject(timeout), request.timeoutMs);
+  });
   try {
-    const answered = new Promise<IncomingMessage>((resolve, reject) => {
-      outgoing.once('response', resolve);
-      outgoing.on('error', reject);
-    });
-    if (source === undefined) outgoing.end(body);
-    else source.on('error', (cause) => outgoing.destroy(cause)).pipe(outgoing);
-    const response = await answered;
-    const bytes = await collect(response, request.responseBytesMax);
-    // The rest of a streamed body is of no use any more; a half-sent request cannot share its connection.
-    if (!outgoing.writableFinished) outgoing.destroy();
-    return { status: response.statusCode ?? 0, headers: flat(response), body: bytes };
+    return await Promise.race([exchange(outgoing, content, request.responseBytesMax), late]);
   } catch (cause) {
     outgoing.destroy();
-    if (timedOut) throw new HttpError('http-timeout', `${url.host}: no whole answer in ${request.timeoutMs} ms`);
     if (cause instanceof HttpError) throw cause;
     throw new HttpError('http-unreachable', `${url.host}: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {
       cause,
     });
   } finally {
     clearTimeout(deadline);
-    source?.destroy();
+    if (content instanceof Readable) content.destroy();
   }
+}
+
+async function exchange(
+  outgoing: ClientRequest,
+  content: Readable | Uint8Array | undefined,
+  bytesMax: number,
+): Promise<HttpResponse> {
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve);
+    outgoing.on('error', reject);
+    // A 101 is neither an answer nor an error: node:http closes a connection that nobody takes over, and tells no more of it.
+    outgoing.once('close', () => reject(new HttpError('http-malformed', 'no answer, but another protocol')));
+  });
+  if (content instanceof Readable) content.on('error', (cause) => outgoing.destroy(cause)).pipe(outgoing);
+  else outgoing.end(content);
+  const response = await answered;
+  const bytes = await collect(response, bytesMax);
+  // The rest of a streamed body is of no use any more; a half-sent request cannot share its connection.
+  if (!outgoing.writableFinished) outgoing.destroy();
+  return { status: response.statusCode ?? 0, headers: flat(response), body: bytes };
 }
 
 /** The content of an answer, under its limit when it is plain: a small answer under gzip can be any size. */

@@ -36,7 +36,7 @@ describe('server/roles/cosigner-events', () => {
   async function send(bodies: readonly Uint8Array[], keys = [court.log.signer.key]): Promise<number[]> {
     const alarm = openAlarms(dir, (level, event) => lines.push(`${level} ${event}`), metrics);
     const tell = cosignerEvents(
-      () => undefined,
+      (level, event) => level !== 'debug' && lines.push(`${level} ${event}`),
       alarm,
       [{ origin: ORIGIN, keys }],
       () => suspects++,
@@ -110,6 +110,21 @@ describe('server/roles/cosigner-events', () => {
       notes[0]?.checkpoint,
     ]);
     expect(more).deep.equal([]);
+  });
+
+  it('tells of a clock that is behind at its 1st, 2nd, 4th, 8th, 16th time, whoever resends its checkpoint, and anew after it was right', async () => {
+    const { note } = await court.log.head(20);
+    const again = (times: number): Promise<number[]> =>
+      send(Array.from({ length: times }, () => formatAddCheckpoint({ oldSize: 20, proof: [], note })));
+    court.clock.ms -= 3_600_000;
+    expect(await again(REPEATS)).deep.equal([200]);
+    expect(lines.splice(0)).deep.equal(Array(5).fill('alarm clock-behind'));
+    court.clock.ms += 3_600_000;
+    expect(await again(1)).deep.equal([200]);
+    expect(lines).deep.equal([]);
+    court.clock.ms -= 60_000;
+    expect(await again(3)).deep.equal([200]);
+    expect(lines).deep.equal(Array(2).fill('alarm clock-behind'));
   });
 
   it('raises the alarm of a false tree of size 0, alone and beside the empty one', async () => {

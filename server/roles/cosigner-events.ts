@@ -7,6 +7,7 @@ import { formatForkReport } from '../../ledger/core/fork-report.ts';
 import { EMPTY_ROOT, type Hash } from '../../ledger/core/hash.ts';
 import { formatNote, isSignedBy, parseNote, type VerifierKey } from '../../ledger/core/note.ts';
 import type { MirrorEvent } from '../../ledger/mirror/state.ts';
+import { isTold } from '../../ledger/monitor/events.ts';
 import { parseAddCheckpoint } from '../../ledger/witness/request.ts';
 import type { Alarm, Evidence } from '../alarms.ts';
 import type { EventLog } from '../logging.ts';
@@ -39,7 +40,8 @@ export function cosignerEvents(
       case 'policy-entry':
         return log('warn', 'policy-entry', { origin, index: event.index });
       case 'clock-behind':
-        return log('alarm', 'clock-behind', { origin, ms: event.behindSeconds * 1000 });
+        if (!isTold(event.count)) return;
+        return log('alarm', 'clock-behind', { origin, ms: event.behindSeconds * 1000, count: event.count });
       case 'inconsistent':
         return inconsistent(event, logs.find((known) => known.origin === origin)?.keys ?? []);
     }

@@ -18,10 +18,10 @@ import { formatVkey } from '../../ledger/core/note.ts';
 import { liarsSurvived } from '../../ledger/core/policy.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import { parseTrustBundle } from '../../verifier/core/trust.ts';
-import { KEY_FILES, readConfig } from '../config.ts';
+import { formatConfig, KEY_FILES, readConfig } from '../config.ts';
 import { readChain, readP256Key, readSigner } from '../keys.ts';
 import { type InitOptions, initConsortium } from './init.ts';
-import { formatConfig, moveTo, placesOf } from './layout.ts';
+import { moveTo, placesOf } from './layout.ts';
 
 const NAMES = ['platform', 'court-1', 'court-2', 'court-3', 'court-4', 'arbitration-1', 'arbitration-2'];
 

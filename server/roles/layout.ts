@@ -9,10 +9,12 @@ import { originHash } from '../../ledger/witness/request.ts';
 import {
   CONFIG_FILE,
   type CourtConfig,
+  formatConfig,
   type MemberConfig,
   type MirrorConfig,
   type PeerConfig,
   type Role,
+  type RoleConfig,
   readConfig,
 } from '../config.ts';
 import { StartError } from '../start-error.ts';
@@ -48,6 +50,11 @@ export function monitoringUrl(role: Role, port: number, origin: string): string 
 /** RFC 3161 service of a court. */
 export function timestampUrl(port: number): string {
   return `http://${LOOPBACK}:${port}/tsa`;
+}
+
+/** The same of a court whose witness is at this prefix. */
+export function timestampUrlBeside(url: string): string {
+  return url.replace(/\/witness$/, '/tsa');
 }
 
 /**
@@ -115,14 +122,9 @@ function watched({ peers, logs }: CourtConfig | MirrorConfig, places: readonly P
   return { peers: peers.map(moved) };
 }
 
-function rewrite(dir: string, before: object, after: object): void {
+function rewrite(dir: string, before: object, after: RoleConfig[Role]): void {
   if (JSON.stringify(before) === JSON.stringify(after)) return;
   const path = join(dir, CONFIG_FILE);
   writeFileSync(`${path}.new`, formatConfig(after), { flush: true });
   renameSync(`${path}.new`, path);
-}
-
-/** The text of a config.json. */
-export function formatConfig(config: object): string {
-  return `${JSON.stringify(config, undefined, 2)}\n`;
 }

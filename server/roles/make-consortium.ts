@@ -19,6 +19,7 @@ import { createToken, TOKENS_FILE } from '../auth.ts';
 import {
   CONFIG_FILE,
   type CourtConfig,
+  formatConfig,
   KEY_FILES,
   type MemberConfig,
   type MirrorConfig,
@@ -28,7 +29,7 @@ import {
 } from '../config.ts';
 import { generateKey, newSeal, type Seal, signerOf, writeKeyFile } from '../keys.ts';
 import { type InitOptions, TOKEN_FILE } from './init.ts';
-import { formatConfig, LOOPBACK, monitoringUrl, PLATFORM, roleOf, serviceUrl, timestampUrl } from './layout.ts';
+import { LOOPBACK, monitoringUrl, PLATFORM, roleOf, serviceUrl, timestampUrl } from './layout.ts';
 import { DEMO_PARTY, DEMO_PLATFORM, displayName } from './names.ts';
 import { courtsNeeded, policyText } from './policy-text.ts';
 

@@ -24,6 +24,8 @@ import { KEY_FILES, type PlatformConfig, TRUST_FILE } from '../config.ts';
 import type { PlatformFacts } from '../intake/submission.ts';
 import { type Keyring, readChain } from '../keys.ts';
 import { StartError } from '../start-error.ts';
+import type { TimestampService } from '../timestamps.ts';
+import { timestampUrlBeside } from './layout.ts';
 
 export interface PlatformTrust {
   /** The policy in force, without the keys that are revoked: a verifier does not count what they sign from now on. */
@@ -96,6 +98,14 @@ export async function readKeys(
     pdf: await keyring.p256('pdf', certificate),
     pdfPath: [certificate, ...above],
   };
+}
+
+/** The timestamp services, each with the court that it is of. */
+export function timestampServicesOf({ timestampUrls, members }: PlatformConfig): TimestampService[] {
+  return timestampUrls.map((url) => {
+    const court = members.find((member) => member.kind === 'court' && timestampUrlBeside(member.url) === url);
+    return { url, ...(court && { member: court.member }) };
+  });
 }
 
 /**

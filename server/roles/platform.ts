@@ -24,7 +24,15 @@ import { Metrics } from '../metrics.ts';
 import { Notary } from '../notarize.ts';
 import { forgetRestored, refuseHalfRefilled } from '../recovery/marks.ts';
 import { openPlatformStores, type PlatformStores } from '../wiring.ts';
-import { cosignersOf, factsOf, type PlatformKeys, type PlatformTrust, readKeys, readTrust } from './platform-setup.ts';
+import {
+  cosignersOf,
+  factsOf,
+  type PlatformKeys,
+  type PlatformTrust,
+  readKeys,
+  readTrust,
+  timestampServicesOf,
+} from './platform-setup.ts';
 import type { OpenRole, RoleContext, RunningRole } from './process.ts';
 import { membersAsPeers, openMonitor, platformLedger } from './watching.ts';
 
@@ -172,7 +180,7 @@ async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readi
     issue: openIssuer({
       sign: keys.pdf,
       path: keys.pdfPath,
-      timestampUrls: config.timestampUrls,
+      timestampServices: timestampServicesOf(config),
       trust: trust.bytes,
       http,
       clock,

@@ -1,11 +1,12 @@
 /** A consortium with a revoked court: the platform counts no more of it than a judge does, so what it publishes is good for a certificate. */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parseNote } from '../../ledger/core/note.ts';
 import { parseTlogProof } from '../../ledger/core/tlog-proof.ts';
 import { parseTrustBundle, type TrustBundle } from '../../verifier/core/trust.ts';
-import { readConfig, TRUST_FILE } from '../config.ts';
+import { KEY_FILES, readConfig, TRUST_FILE } from '../config.ts';
 import { propose } from '../epochs/propose.ts';
 import type { DepositView } from '../http/deposit-view.ts';
 import { digests, until } from '../testing.ts';
@@ -38,7 +39,6 @@ describe('server/roles with a revoked court', function () {
 
   /** Revokes the keys that have such a name in the policy, as of the beginning. */
   async function revoke(name: RegExp): Promise<void> {
-    await consortium.stop('platform');
     const path = join(consortium.dir('platform'), TRUST_FILE);
     const { policy } = parseTrustBundle(readFileSync(path));
     const keys = policy.text.split('\n').flatMap((line) => {
@@ -46,6 +46,12 @@ describe('server/roles with a revoked court', function () {
       return kind === 'witness' && name.test(witness) ? [vkey] : [];
     });
     expect(keys).not.deep.equal([]);
+    await revokeKeys(keys);
+  }
+
+  async function revokeKeys(keys: readonly string[]): Promise<void> {
+    await consortium.stop('platform');
+    const path = join(consortium.dir('platform'), TRUST_FILE);
     const revoked = keys.map((key) => ({ key, at: '2026-01-01T00:00:00Z' }));
     const bundle = JSON.parse(readFileSync(path, 'utf8')) as TrustBundle;
     writeFileSync(path, JSON.stringify({ ...bundle, revoked }));
@@ -89,6 +95,18 @@ describe('server/roles with a revoked court', function () {
     const [first] = config.members;
     if (first === undefined) throw new Error('there are members');
     expect(() => cosigners([{ ...first, member: 'court-9' }])).throw('no member court-9');
+  });
+
+  it('has the timestamps of another court, and names the one whose certificate is revoked', async () => {
+    const chain = readFileSync(join(consortium.dir('court-1'), KEY_FILES.tsaChain));
+    await revokeKeys([new X509Certificate(chain).fingerprint256.replaceAll(':', '').toLowerCase()]);
+    await untilReadiness('200');
+    await untilState((await deposit()).id, 'certified');
+    const failed = consortium.events.filter(({ event }) => event === 'timestamp-failed');
+    expect(failed.map(({ level, fields }) => `${level} ${fields.member} ${fields.count}`)).deep.equal([
+      'warn court-1 1',
+    ]);
+    expect(failed[0]?.fields.reason).match(/was revoked/);
   });
 
   it('waits in a change of policy for everybody but that court, and names nobody else', async () => {

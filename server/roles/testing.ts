@@ -6,12 +6,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createToken, TOKENS_FILE } from '../auth.ts';
-import { CONFIG_FILE, type PlatformConfig, type Role, readConfig } from '../config.ts';
+import { CONFIG_FILE, formatConfig, type PlatformConfig, type Role, type RoleConfig, readConfig } from '../config.ts';
 import { DEFAULT_LIMITS } from '../intake/limits.ts';
 import type { EventFields } from '../logging.ts';
 import { openCourt } from './court.ts';
 import { initConsortium, TOKEN_FILE } from './init.ts';
-import { formatConfig } from './layout.ts';
 import { openMirror } from './mirror.ts';
 import { openPlatformWith, type PlatformSurroundings } from './platform.ts';
 import type { RoleContext, RunningRole } from './process.ts';
@@ -137,7 +136,7 @@ export class TestConsortium {
     this.#rewrite(name, { ...config, listen: { ...config.listen, port } });
   }
 
-  #rewrite(name: string, config: object): void {
+  #rewrite(name: string, config: RoleConfig[Role]): void {
     writeFileSync(join(this.dir(name), CONFIG_FILE), formatConfig(config));
   }
 }

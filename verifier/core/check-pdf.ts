@@ -89,7 +89,10 @@ function checkRevocation(path: readonly X509[], timeMs: number, { revoked }: Tru
 }
 
 /** An authority under a pinned timestamp root has put its time on this signature. */
-export function checkToken(signature: DocumentSignature, trust: Trust): Passed<VerifiedTimestamp> {
+export function checkToken(
+  signature: Pick<DocumentSignature, 'signature' | 'timestampToken'>,
+  trust: Trust,
+): Passed<VerifiedTimestamp> {
   const { timeMs } = parseTimestampToken(signature.timestampToken).info;
   const value = checkSignatureTimestamp(signature, unrevokedFirst(trust.timestampRoots, timeMs, trust));
   checkRevocation(value.path, value.timeMs, trust);

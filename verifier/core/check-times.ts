@@ -22,6 +22,12 @@ export interface Times {
   readonly courts: { readonly members: number; readonly needed: number; readonly liars: number };
 }
 
+/** The time of a timestamp by itself. @throws VerifierError time-in-future, time-outside-trust */
+export function checkTimestampTime({ timeMs }: VerifiedTimestamp, trust: Trust, nowMs: number): void {
+  const code = implausible(BigInt(Math.floor(timeMs / 1000)), trust, nowMs);
+  if (code !== undefined) throw new VerifierError(code, `the timestamp is of ${iso(timeMs)}`, { time: iso(timeMs) });
+}
+
 /**
  * Every time lies between the dates of the trust bundle and not after the verifier's own clock.
  * A cosigner whose time does not is left out, as if it had not cosigned: one lying clock must not undo a quorum of others.
@@ -33,9 +39,7 @@ export function checkTimes(
   trust: Trust,
   nowMs: number,
 ): Passed<Times> {
-  const stamped = implausible(BigInt(Math.floor(timestamp.timeMs / 1000)), trust, nowMs);
-  if (stamped !== undefined) throw new VerifierError(stamped, 'the timestamp', { time: iso(timestamp.timeMs) });
-
+  checkTimestampTime(timestamp, trust, nowMs);
   const found = counting.map((each) => ({ ...each, code: implausible(each.cosignature.timeSeconds, trust, nowMs) }));
   const times = new Map(
     found.flatMap(({ code, witness, cosignature }) => (code ? [] : [[witness, cosignature.timeSeconds]])),
