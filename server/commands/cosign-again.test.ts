@@ -1,6 +1,5 @@
 /** A platform that drops a deposit and stands still: its receipt is shown to be broken all the same, by courts and a mirror that cosign once more. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -36,7 +35,7 @@ describe('probata check-receipts of a ledger that stands still', () => {
 
   before(async () => {
     consortium = await TestConsortium.start();
-    folder = mkdtempSync(join(tmpdir(), 'probata-still-'));
+    folder = consortium.folder('still');
     await grow(consortium, 2);
     // It is behind from then on: the platform stands still before it is back.
     await consortium.stop('court-3');

@@ -1,7 +1,6 @@
 /** Members out of a backup: none signs before it has caught up, the platform comes back out of one mirror, and a damaged backup is none. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { parseTimestampToken } from '../../certs/core/timestamp.ts';
@@ -93,7 +92,7 @@ describe('recovery', function () {
     await consortium.stop('platform');
     await consortium.stop('arbitration-1');
     rmSync(join(consortium.dir('platform'), 'store'), { recursive: true });
-    const place = join(mkdtempSync(join(tmpdir(), 'probata-old-')), 'arbitration-1');
+    const place = join(consortium.folder('old'), 'arbitration-1');
     await restore({ file, dir: place, ask: ['http://127.0.0.1:1/ledger'], nowMs: Date.now() });
     expect(await codeOf(refill(consortium.dir('platform'), place, () => {}))).to.equal('refill-refused');
     const court = ledgerOf(consortium, 'court-1');
@@ -184,7 +183,7 @@ describe('backup', () => {
 
   after(() => consortium.end());
 
-  const place = (): string => join(mkdtempSync(join(tmpdir(), 'probata-place-')), 'court-1');
+  const place = (): string => join(consortium.folder('place'), 'court-1');
   const ask = ['http://127.0.0.1:1/ledger'];
 
   it('is readable by its owner alone, and so are the keys in what is restored', async () => {
@@ -199,7 +198,7 @@ describe('backup', () => {
 
   it('is refused after one bit of it has flipped, wherever, or when it is cut off; and nothing is restored', async () => {
     const whole = readFileSync(file);
-    const damaged = join(mkdtempSync(join(tmpdir(), 'probata-damaged-')), 'backup');
+    const damaged = join(consortium.folder('damaged'), 'backup');
     const dir = place();
     const expectRefused = async (bytes: Uint8Array, what: string): Promise<void> => {
       writeFileSync(damaged, bytes);

@@ -1,9 +1,8 @@
 /** A refill of what is damaged, and of what is older than a change of policy. A refill of an old or empty ledger: recovery.test.ts. */
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { concat, utf8Encode } from '../../ledger/core/bytes.ts';
@@ -129,7 +128,7 @@ describe('refill', function () {
     await grow(consortium, 2);
     await until(async () => (await shownBy(consortium, 'arbitration-1'))?.size === 6);
     await consortium.stop('platform');
-    const present = mkdtempSync(join(tmpdir(), 'probata-present-'));
+    const present = consortium.folder('present');
     copyPolicy(dir, present);
     return { file, present };
   }
@@ -196,7 +195,7 @@ describe('refill', function () {
     );
     const old = new Map(await Promise.all(courts.map(async (name) => [name, await shown(name)] as const)));
     await consortium.stop('arbitration-1');
-    const mirror = mkdtempSync(join(tmpdir(), 'probata-mirror-'));
+    const mirror = consortium.folder('mirror');
     cpSync(consortium.dir('arbitration-1'), mirror, { recursive: true });
     await consortium.startMember('arbitration-1');
     await grow(consortium, 2);

@@ -1,7 +1,6 @@
 /** Test support: what the tests of recovery do to a consortium, and what they look at. Only tests import this file. */
 import { createHash } from 'node:crypto';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { base64Encode } from '../../ledger/core/bytes.ts';
@@ -68,7 +67,7 @@ export function othersOf(consortium: TestConsortium, name: string, names: readon
 
 /** A stopped member's backup, in a folder of its own. */
 export async function backedUp(consortium: TestConsortium, name: string): Promise<string> {
-  const file = join(mkdtempSync(join(tmpdir(), 'probata-backup-')), 'backup');
+  const file = join(consortium.folder('backup'), 'backup');
   await backup({ dir: consortium.dir(name), out: file, evidence: true, nowMs: Date.now() });
   return file;
 }
@@ -106,7 +105,7 @@ export async function below<T>(dir: string, act: (db: Level<string, Uint8Array>)
 
 /** A copy by hand of a stopped member's folder, and the folder's replacement by one: what an operator must not do. */
 export function copied(consortium: TestConsortium, name: string): () => void {
-  const kept = mkdtempSync(join(tmpdir(), 'probata-copy-'));
+  const kept = consortium.folder('copy');
   cpSync(consortium.dir(name), kept, { recursive: true });
   return () => {
     rmSync(consortium.dir(name), { recursive: true, force: true });

@@ -70,6 +70,11 @@ export class TestConsortium {
     return join(this.data, name);
   }
 
+  /** A new empty folder that goes with the rest of it. */
+  folder(name: string): string {
+    return mkdtempSync(join(this.data, `${name}-`));
+  }
+
   /** `http://127.0.0.1:port` of a running process. */
   url(name = 'platform'): string {
     const role = this.#running.get(name);

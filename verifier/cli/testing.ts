@@ -66,8 +66,7 @@ export async function expectSameInProgram(vector: Vector): Promise<void> {
   const only = vector.certificateOnly ? ['--certificate-only'] : [];
   const files = vector.files.map(({ name }) => at(name));
   const args = [at('certificate.pdf'), ...files, '--trust', at('trust.json'), '--json', ...only];
-  const { code, stdout, stderr } = await runProgram(args);
-  await rm(folder, { recursive: true });
+  const { code, stdout, stderr } = await runProgram(args).finally(() => rm(folder, { recursive: true }));
   expect(code, `${vector.name}: ${stderr}`).to.equal(EXIT[vector.outcome]);
   expect(comparable(JSON.parse(stdout)), vector.name).to.deep.equal(comparable(await byLibrary(vector)));
 }
