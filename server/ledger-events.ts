@@ -22,13 +22,9 @@ export function ledgerEvents(log: EventLog, readiness: Readiness, alarm: Alarm):
   };
 }
 
-/**
- * Every head and every cosignature is an event of a healthy ledger, told only to those who ask for detail. A cosigner that stays away
- * is told of at the 1st, 2nd, 4th, 8th… attempt.
- */
-function isRoutine(event: LogEvent): boolean {
-  if (event.kind === 'cosigner-failed') return (event.failures & (event.failures - 1)) !== 0;
-  return event.kind === 'head' || event.kind === 'cosigned' || event.kind === 'published';
+/** Every head and every cosignature is an event of a healthy ledger, told only to those who ask for detail. */
+function isRoutine({ kind }: LogEvent): boolean {
+  return kind === 'head' || kind === 'cosigned' || kind === 'published';
 }
 
 function fieldsOf(event: LogEvent): EventFields {

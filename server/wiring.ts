@@ -4,13 +4,12 @@
  *
  * What each store is for, who may change it, and what may be lost stands with its port (ledger/log/ports.ts).
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BlobStore, type HeadStore, type IndexStore, StoreError, type TileStore } from '../ledger/log/ports.ts';
 import { openBlobFiles } from '../ledger/store/blob-files.ts';
 import { IN_USE_FILE, type LevelStore, openLevelStore } from '../ledger/store/level.ts';
 import { STORE_FOLDER } from './config.ts';
-import { hasStore, markStore } from './recovery/marks.ts';
+import { hasStore, isThere, markStore } from './recovery/marks.ts';
 import { StartError } from './start-error.ts';
 
 /** How the keys of a platform's tiles begin, among its rows. */
@@ -20,6 +19,7 @@ export const PLATFORM_TILES = 'tiles!ledger!';
 export const DATABASE = [join(STORE_FOLDER, 'level'), join(STORE_FOLDER, IN_USE_FILE)];
 
 type Fatal = (error: Error) => never;
+type Lost = 'refuse' | 'begin-anew';
 
 export interface PlatformStores {
   readonly tiles: TileStore;
@@ -57,11 +57,7 @@ export interface MirrorStores {
  * @param lost what to do when the store that it had is not there; only a refill, which finds out what it was, may begin anew
  * @throws StartError data-locked, data-corrupt, data-incomplete (the store is not there); StoreError failed
  */
-export async function openPlatformStores(
-  dir: string,
-  fatal: Fatal,
-  lost: 'refuse' | 'begin-anew' = 'refuse',
-): Promise<PlatformStores> {
+export async function openPlatformStores(dir: string, fatal: Fatal, lost: Lost = 'refuse'): Promise<PlatformStores> {
   const level = await openLevel(dir, fatal, lost);
   return {
     tiles: level.tiles('ledger'),
@@ -108,17 +104,27 @@ export function openRows(dir: string): Promise<Pick<LevelStore, 'rows' | 'copyIn
   });
 }
 
-async function openLevel(dir: string, fatal: Fatal, lost = 'refuse'): Promise<LevelStore> {
+/** Whether the member has had a store that is not there now. */
+export function isStoreLost(dir: string): boolean {
+  return hasStore(dir) && !isThere(join(dir, STORE_FOLDER, IN_USE_FILE));
+}
+
+async function openLevel(dir: string, fatal: Fatal, lost: Lost = 'refuse'): Promise<LevelStore> {
   const store = join(dir, STORE_FOLDER);
-  if (lost === 'refuse' && hasStore(dir) && !existsSync(join(store, IN_USE_FILE)))
+  if (lost === 'refuse' && isStoreLost(dir))
     throw new StartError(
       'data-incomplete',
       `${store} is not there, or not what it was: mount its disk, or put the member back from a backup`,
     );
   try {
     const level = await openLevelStore(store, fatal);
-    // Before anything is signed.
-    markStore(dir);
+    try {
+      // Before anything is signed.
+      markStore(dir);
+    } catch (error) {
+      await level.close();
+      throw error;
+    }
     return level;
   } catch (cause) {
     if (!(cause instanceof StoreError)) throw cause;

@@ -38,7 +38,15 @@ export type LogEvent =
       readonly error: Error;
     }
   /** Our own store did not give what a cosigner needs of the tree of this size: no fault of the cosigner's. A restart checks the store. */
-  | { readonly kind: 'store-failed'; readonly severity: 'alarm'; readonly size: number; readonly error: Error }
+  | {
+      readonly kind: 'store-failed';
+      readonly severity: 'alarm';
+      readonly cosigner: string;
+      readonly size: number;
+      /** Attempts in a row, this one included; told for 1, 2, 4, 8 and so on. */
+      readonly failures: number;
+      readonly error: Error;
+    }
   | {
       readonly kind: 'published';
       readonly severity: 'info';

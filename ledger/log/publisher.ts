@@ -13,6 +13,7 @@ import { PUBLISH_LINGER_MS, RETRY_MIN_MS } from './limits.ts';
 import type { Cosigner, IndexStore, LogSource, SignedHead } from './ports.ts';
 import { PUBLISHED_KEY, type Published } from './published.ts';
 import { Round } from './round.ts';
+import { isTold } from './told.ts';
 import { retryMs, Wakeup } from './wakeup.ts';
 
 export interface PublisherOptions {
@@ -39,7 +40,9 @@ interface Lane {
   asking?: Round;
   asked?: Round;
   answered?: Round;
+  /** Attempts in a row that failed, and those at which our own store did. */
   failures: number;
+  storeFailures: number;
 }
 
 export class Publisher {
@@ -56,7 +59,12 @@ export class Publisher {
   constructor(options: PublisherOptions, published: Published | undefined) {
     this.#options = options;
     this.#published = published;
-    this.#lanes = options.cosigners.map((cosigner) => ({ cosigner, news: new Wakeup(), failures: 0 }));
+    this.#lanes = options.cosigners.map((cosigner) => ({
+      cosigner,
+      news: new Wakeup(),
+      failures: 0,
+      storeFailures: 0,
+    }));
   }
 
   get published(): Published | undefined {
@@ -163,8 +171,11 @@ export class Publisher {
       lane.asked = round;
       const well = round.has(lane.cosigner.name) || (await this.#ask(lane, round));
       delete lane.asking;
-      if (well) lane.answered = round;
-      lane.failures = well ? 0 : lane.failures + 1;
+      if (well) {
+        lane.answered = round;
+        lane.failures = 0;
+        lane.storeFailures = 0;
+      } else lane.failures += 1;
       this.#news.wake();
       // A new round ends the pause.
       if (!well && !this.#closed) await lane.news.wait(retryMs(lane.failures));
@@ -172,13 +183,20 @@ export class Publisher {
   }
 
   /** Asks for cosignatures and adds them to the round; true when all that the policy has for this cosigner are there. */
-  async #ask({ cosigner, failures }: Lane, round: Round): Promise<boolean> {
+  async #ask(lane: Lane, round: Round): Promise<boolean> {
     const { source, suspect, failStop, onEvent } = this.#options;
+    const { cosigner, failures } = lane;
     const { name } = cosigner;
     const { size } = round.head.checkpoint;
     // The client's error would blame the cosigner. What comes too late for a closed store is nobody's failure.
+    let counted = false;
     const tellStore = (thrown: unknown) => {
-      if (!this.#closed) onEvent({ kind: 'store-failed', severity: 'alarm', size, error: asError(thrown) });
+      if (this.#closed || counted) return;
+      counted = true;
+      lane.storeFailures += 1;
+      if (!isTold(lane.storeFailures)) return;
+      const told = { cosigner: name, size, failures: lane.storeFailures, error: asError(thrown) };
+      onEvent({ kind: 'store-failed', severity: 'alarm', ...told });
     };
     try {
       const answer = await cosigner.cosign(round.head, source(round.head, tellStore));
@@ -194,7 +212,7 @@ export class Publisher {
 
   /** Tells of the 1st, 2nd, 4th, 8th … failure in a row: one that is down for long, on a busy log, would drown all else. */
   #tellFailure({ name }: Cosigner, size: number, failures: number, error: Error): void {
-    if (!Number.isInteger(Math.log2(failures))) return;
+    if (!isTold(failures)) return;
     this.#options.onEvent({ kind: 'cosigner-failed', severity: 'warning', cosigner: name, size, failures, error });
   }
 }

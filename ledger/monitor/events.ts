@@ -1,10 +1,5 @@
 // What a node that watches the others tells its operator: for the log line, the metrics, the alarms and the report files.
 
-/** Of what happens again and again, the 1st, 2nd, 4th, 8th … time is told: nobody can drown the rest by repeating himself. */
-export function isTold(count: number): boolean {
-  return Number.isInteger(Math.log2(count));
-}
-
 /** Sparing by construction. */
 export type MonitorEvent =
   /** Two checkpoints signed by one log cannot both be right; `peer` shows one of them. `report` is self-contained: keep the bytes. */

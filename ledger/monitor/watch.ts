@@ -10,8 +10,9 @@ import { formatCheckpoint, openCheckpoint } from '../core/checkpoint.ts';
 import { parseNote, type VerifierKey } from '../core/note.ts';
 import type { FetchTile } from '../core/tile-reader.ts';
 import type { Clock, Http, SignedHead } from '../log/ports.ts';
+import { isTold } from '../log/told.ts';
 import { type Comparison, compare, TreeReaders } from './compare.ts';
-import { isTold, type MonitorEvent } from './events.ts';
+import type { MonitorEvent } from './events.ts';
 import { latestOf, openShown, type Peer, type Shown, tilesOf } from './peer.ts';
 
 /** How often all peers are read, ms. A fork is found within one such interval of the moment when this node knows the other side of it. */

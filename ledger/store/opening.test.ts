@@ -2,7 +2,7 @@
 // /proc/self/mem, whose first bytes no process can read (EIO).
 
 import { randomBytes } from 'node:crypto';
-import { cp, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -113,13 +113,36 @@ describe('level: an opening that can be undone', () => {
     }
   });
 
-  it('puts back at the next opening what a crash has kept it from putting back', async () => {
+  /** An opening is undone, and cut short between the two renames. */
+  async function cutShort(): Promise<void> {
     const names = await SecondNames.give(level);
     const db = await openUnread();
     const crash = new Error('crash');
     expect(await names.putBack(() => Promise.reject(crash)).catch((error: unknown) => error)).to.equal(crash);
     await db.close();
     expect(await readdir(dir)).to.not.include('level');
+  }
+
+  it('puts back at the next opening what a crash has kept it from putting back', async () => {
+    await cutShort();
+    await expectAllThere();
+  });
+
+  it('puts back the files that a crash has kept from it, and not what an earlier one has left', async () => {
+    await mkdir(join(dir, 'level.before.99999999.0.bad'));
+    await cutShort();
+    await expectAllThere();
+  });
+
+  it('is locked, and not damaged, while another process puts the files back', async () => {
+    await cutShort();
+    const passTo = async (from: number, to: number): Promise<void> => {
+      for (const name of await readdir(dir))
+        await rename(join(dir, name), join(dir, name.replace(`.${from}.`, `.${to}.`)));
+    };
+    await passTo(process.pid, process.ppid);
+    expect(await codeOfOpening()).to.equal('locked');
+    await passTo(process.ppid, process.pid);
     await expectAllThere();
   });
 

@@ -48,10 +48,10 @@ export class SecondNames {
   }
 
   /**
-   * The opening was bad: its files give way to those that were there before. To be called while the database is still open, and
-   * with that locked: who opens the folder from now on finds the files as they were, and a lock of its own.
-   * @param close closes the database. Until then LevelDB goes on compacting, by path: files of the folder's name must not be there, or
-   *   it deletes among those put back what it holds to be obsolete
+   * The opening was bad: its files give way to those that were there before. To be called while the database is still open, and with
+   * that locked. Until it is closed nobody finds a folder of that name (finishPutBack), from then on the files as they were.
+   * @param close closes the database. Until then LevelDB goes on compacting, by path: were the files put back under its name, it would
+   *   delete among them what it holds to be obsolete
    */
   async putBack(close: () => Promise<void>): Promise<void> {
     const bad = `${this.#folder}.bad`;
@@ -66,16 +66,21 @@ export class SecondNames {
 
   /**
    * Before everything else: what a crash between the two renames of `putBack` has left. It is the only thing that takes the folder's name away.
-   * @throws StoreError failed
+   * @throws StoreError locked (another process is between the two), failed
    */
   static async finishPutBack(location: string): Promise<void> {
     try {
-      const names = await readdir(dirname(location));
-      const bad = names.find((name) => name.endsWith('.bad') && isLeft(location, name));
-      if (bad === undefined || names.includes(basename(location))) return;
-      await rename(join(dirname(location), bad.slice(0, -'.bad'.length)), location);
-      await sync(dirname(location));
+      const parent = dirname(location);
+      const names = await readdir(parent);
+      if (names.includes(basename(location))) return;
+      const [waiting] = names.filter((name) => openerOf(location, name) !== undefined && names.includes(`${name}.bad`));
+      if (waiting === undefined) return;
+      if (isInUse(openerOf(location, waiting) as number))
+        throw new StoreError('locked', `${location} is being put back: ${waiting} gets its name`);
+      await rename(join(parent, waiting), location);
+      await sync(parent);
     } catch (cause) {
+      if (cause instanceof StoreError) throw cause;
       throw new StoreError('failed', `the files of ${location} cannot be put back`, { cause });
     }
   }
@@ -85,7 +90,8 @@ export class SecondNames {
     await this.drop();
     const parent = dirname(this.#location);
     for (const name of await readdir(parent)) {
-      if (isLeft(this.#location, name)) await rm(join(parent, name), { recursive: true });
+      const pid = openerOf(this.#location, name);
+      if (pid !== undefined && !isInUse(pid)) await rm(join(parent, name), { recursive: true });
     }
   }
 
@@ -99,10 +105,10 @@ function isGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-/** Whether it is of an opening that crashed. */
-function isLeft(location: string, name: string): boolean {
+/** The process whose opening a folder beside the database is of; undefined when it is none of these folders. */
+function openerOf(location: string, name: string): number | undefined {
   const pid = new RegExp(`^${basename(location)}\\.before\\.(\\d+)\\.`).exec(name)?.[1];
-  return pid !== undefined && !isInUse(Number(pid));
+  return pid === undefined ? undefined : Number(pid);
 }
 
 /**

@@ -6,7 +6,7 @@
  * `has-store`: the member has a store. Where it is not to be found, as when its disk is not mounted, the member must not begin anew: it
  * would sign what its store remembers to contradict (wiring.ts).
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { StartError } from '../start-error.ts';
 
@@ -55,7 +55,12 @@ export function markStore(dir: string): void {
 
 /** Whether the member has had a store. */
 export function hasStore(dir: string): boolean {
-  return existsSync(join(dir, HAS_STORE_FILE));
+  return isThere(join(dir, HAS_STORE_FILE));
+}
+
+/** Unlike existsSync, it does not take for missing what cannot be looked at: that throws. */
+export function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 const REFILLING_FILE = 'refilling';

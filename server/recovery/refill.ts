@@ -31,7 +31,7 @@ import { openHttpClient } from '../http/client.ts';
 import { DepositStore } from '../intake/deposit-store.ts';
 import { cosignersOf, type PlatformTrust, readTrust } from '../roles/platform-setup.ts';
 import { StartError } from '../start-error.ts';
-import { openPlatformStores, type PlatformStores } from '../wiring.ts';
+import { isStoreLost, openPlatformStores, type PlatformStores } from '../wiring.ts';
 import { refuseLaterPolicy } from './later-policy.ts';
 import { forgetRefilling, markRefilling } from './marks.ts';
 import { dropBadForms, mendTiles, rewrite } from './mend.ts';
@@ -56,7 +56,7 @@ export interface Refilled {
  * @param from the mirror's prefix (`http://host:port/mirror`), or the folder of one
  * @param tell what the operator reads meanwhile
  * @param withdrawn entries of changes of policy that the operator says were withdrawn (later-policy.ts)
- * @throws StartError `refill-refused` (nothing was changed), `data-corrupt`, `data-locked`, `config-*`; LogError or StoreError when the store
+ * @throws StartError `refill-refused` (nothing was changed, but that a lost store waits for a refill), `data-corrupt`, `data-locked`, `config-*`; LogError or StoreError when the store
  *   that is there cannot be used, or not be written
  */
 export async function refill(
@@ -72,6 +72,8 @@ export async function refill(
   const failed = (error: Error): never => {
     throw error;
   };
+  // From here on there is a store again, and until the end of the refill it is not what the log has signed.
+  if (isStoreLost(dir)) markRefilling(dir);
   const stores = await openPlatformStores(dir, failed, 'begin-anew');
   const client = openHttpClient();
   const source = await openSource(from, tell, { origin: trust.logKey.name }).catch(async (error) => {
