@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { hexEncode, utf8Encode } from '../ledger/core/bytes.ts';
 import { sha256 } from '../ledger/core/hash.ts';
-import { isTold } from '../ledger/log/told.ts';
+import { isTold } from '../ledger/core/told.ts';
 import { REPORTS_FOLDER } from './config.ts';
 import type { EventFields, EventLog } from './logging.ts';
 import type { Metrics } from './metrics.ts';

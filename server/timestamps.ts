@@ -6,8 +6,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { PdfSigner } from '../certs/issue/sign.ts';
 import { requestToken } from '../certs/issue/tsa-client.ts';
+import { isTold } from '../ledger/core/told.ts';
 import type { Clock, Http } from '../ledger/log/ports.ts';
-import { isTold } from '../ledger/log/told.ts';
 import { checkToken } from '../verifier/core/check-pdf.ts';
 import { checkTimestampTime } from '../verifier/core/check-times.ts';
 import { parseTrustBundle, type Trust } from '../verifier/core/trust.ts';

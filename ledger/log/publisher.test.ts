@@ -169,7 +169,9 @@ describe('publisher', () => {
     await untilPublished(session, 2);
     const [alarm, ...more] = session.events.filter((event) => event.kind === 'store-failed');
     expect(more).to.deep.equal([]);
-    expect(alarm).to.deep.include({ severity: 'alarm', size: 2 }).and.have.nested.property('error.code', 'corrupt');
+    expect(alarm)
+      .to.deep.include({ severity: 'alarm', size: 2, failures: 1 })
+      .and.have.nested.property('error.code', 'corrupt');
     await session.log.close();
     await expectSound(world, stores);
   });

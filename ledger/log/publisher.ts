@@ -6,6 +6,7 @@
 import { utf8Encode } from '../core/bytes.ts';
 import { parseNote } from '../core/note.ts';
 import { evaluatePolicy, type Policy, type QuorumState } from '../core/policy.ts';
+import { isTold } from '../core/told.ts';
 import { asError } from './cosigner-memory.ts';
 import type { LogEvent } from './events.ts';
 import type { FailStop } from './fail-stop.ts';
@@ -13,7 +14,6 @@ import { PUBLISH_LINGER_MS, RETRY_MIN_MS } from './limits.ts';
 import type { Cosigner, IndexStore, LogSource, SignedHead } from './ports.ts';
 import { PUBLISHED_KEY, type Published } from './published.ts';
 import { Round } from './round.ts';
-import { isTold } from './told.ts';
 import { retryMs, Wakeup } from './wakeup.ts';
 
 export interface PublisherOptions {

@@ -6,7 +6,7 @@ import { parseCheckpoint } from '../../ledger/core/checkpoint.ts';
 import { formatForkReport } from '../../ledger/core/fork-report.ts';
 import { EMPTY_ROOT, type Hash } from '../../ledger/core/hash.ts';
 import { formatNote, isSignedBy, parseNote, type VerifierKey } from '../../ledger/core/note.ts';
-import { isTold } from '../../ledger/log/told.ts';
+import { isTold } from '../../ledger/core/told.ts';
 import type { MirrorEvent } from '../../ledger/mirror/state.ts';
 import { parseAddCheckpoint } from '../../ledger/witness/request.ts';
 import type { Alarm, Evidence } from '../alarms.ts';
