@@ -1,5 +1,5 @@
 /** A member whose store is not there, as when its disk is not mounted. The witness is the real one; what it signed before is gone from its sight. */
-import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -50,6 +50,24 @@ describe('server/wiring: a store that is not there', () => {
     }
     mount();
     expect(await cosign(FORK)).to.equal(409);
+  });
+
+  it('is not taken for missing, nor its mark, when it cannot be looked at', async () => {
+    expect(await cosign(LOG)).to.equal(200);
+    const mark = join(dir, HAS_STORE_FILE);
+    rmSync(mark);
+    symlinkSync(mark, mark);
+    unmount();
+    expect(await cosign(FORK).catch(({ code }) => code)).to.equal('ELOOP');
+    mount();
+  });
+
+  it('is closed again when it cannot be marked', async () => {
+    const mark = join(dir, HAS_STORE_FILE);
+    symlinkSync(join(dir, 'nowhere', 'mark'), mark);
+    expect(await openRows(dir).catch(({ code }) => code)).to.equal('ENOENT');
+    rmSync(mark);
+    await (await openRows(dir)).close();
   });
 
   it('is a second history without the mark (control)', async () => {

@@ -97,6 +97,7 @@ describe('recovery', function () {
     expect(await codeOf(refill(consortium.dir('platform'), place, () => {}))).to.equal('refill-refused');
     const court = ledgerOf(consortium, 'court-1');
     expect(await codeOf(refill(consortium.dir('platform'), court, () => {}))).to.equal('refill-refused');
+    expect(await codeOf(consortium.startPlatform()), 'its store is still lost').to.equal('data-incomplete');
     await consortium.startMember('arbitration-1');
   });
 
