@@ -1,10 +1,11 @@
 /** What `probata deposit` tries again and for how long, and what it calls moving. */
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type Answer, DepositError, type Platform, post, read } from './deposit-exchange.ts';
-import { HttpError } from './http/client.ts';
+import { type HttpClient, HttpError, openHttpClient } from './http/client.ts';
+import { until } from './testing.ts';
 
 const BYTES_MAX = 100_000;
 const IDLE_MS = 1000;
@@ -35,7 +36,7 @@ const answer = (status: number, headers: Record<string, string> = {}): Answer =>
   ...{ status, headers, body: new Uint8Array(0) },
 });
 const send = ({ platform }: Told): Promise<Answer> =>
-  post(platform, () => ({ url: platform.url, responseBytesMax: BYTES_MAX }));
+  post(platform, () => ({ path: '/', responseBytesMax: BYTES_MAX }));
 const errorOf = (attempt: Promise<unknown>): Promise<unknown> => attempt.catch((error: unknown) => error);
 
 describe('server/deposit-exchange', () => {
@@ -72,31 +73,88 @@ describe('server/deposit-exchange', () => {
     }
   });
 
-  it('gives up an exchange in which nothing moves, and begins it again', async () => {
-    const told = platformWith([answer(202)]);
-    let asked = 0;
-    const stuck: Platform['http'] = (request) => (asked++ === 0 ? new Promise(() => {}) : told.platform.http(request));
-    expect((await send({ ...told, platform: { ...told.platform, idleMs: 10, http: stuck } })).status).to.equal(202);
-    expect(told.pausesMs).to.deep.equal([500]);
-  });
-
-  describe('reading', () => {
+  describe('over a connection', () => {
     let server: Server;
+    let client: HttpClient;
     let answering: RequestListener;
     before((done) => {
       server = createServer((request, response) => answering(request, response)).listen(0, '127.0.0.1', done);
+      client = openHttpClient();
     });
     after(() => {
+      client.close();
       server.closeAllConnections();
       server.close();
     });
-    const reading = (): Told => {
+    const there = (): Told => {
       const told = platformWith([]);
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      return { ...told, platform: { ...told.platform, url } };
+      return { ...told, platform: { ...told.platform, http: client.http, url } };
     };
+    /** Answers with the size of what was sent, once all of it is there and the time has passed. */
+    const count = async (request: IncomingMessage, response: ServerResponse, afterMs = 0): Promise<void> => {
+      let bytes = 0;
+      for await (const chunk of request) bytes += chunk.length;
+      await pause(afterMs);
+      response.writeHead(202).end(String(bytes));
+    };
+    const sendBody = async (platform: Platform, body: () => AsyncIterable<Uint8Array>): Promise<string> =>
+      Buffer.from(
+        (await post(platform, () => ({ path: '/', body: body(), responseBytesMax: BYTES_MAX }))).body,
+      ).toString();
 
-    it('takes as long as it moves, and is begun again when it does not', async () => {
+    it('sends for as long as it moves', async () => {
+      async function* slowly(): AsyncGenerator<Uint8Array> {
+        for (let part = 0; part < 10; part += 1) {
+          await pause(IDLE_MS / 5);
+          yield new Uint8Array(1);
+        }
+      }
+      answering = (request, response) => void count(request, response);
+      const { platform, pausesMs } = there();
+      expect(await sendBody(platform, slowly)).to.equal('10');
+      expect(pausesMs).to.deep.equal([]);
+    });
+
+    it('waits longer for the answer than for anything that moves: what it sent may be on its way', async () => {
+      async function* whole(): AsyncGenerator<Uint8Array> {
+        yield new Uint8Array(20_000);
+      }
+      answering = (request, response) => void count(request, response, 2 * IDLE_MS);
+      const { platform, pausesMs } = there();
+      expect(await sendBody(platform, whole)).to.equal('20000');
+      expect(pausesMs).to.deep.equal([]);
+    });
+
+    it('begins again when nothing moves, and sends nothing more of what it gave up', async () => {
+      let made = 0;
+      let stopped = false;
+      async function* endless(): AsyncGenerator<Uint8Array> {
+        try {
+          for (;;) yield new Uint8Array(100_000);
+        } finally {
+          stopped = true;
+        }
+      }
+      async function* short(): AsyncGenerator<Uint8Array> {
+        yield new Uint8Array(3);
+      }
+      let first: IncomingMessage | undefined;
+      answering = (request, response) => {
+        // The first is not read, so that it stands still as soon as all buffers are full.
+        if (first === undefined) first = request;
+        else void count(request, response);
+      };
+      const { platform, pausesMs } = there();
+      expect(await sendBody(platform, () => (made++ === 0 ? endless() : short()))).to.equal('3');
+      expect(pausesMs).to.deep.equal([500]);
+      await until(() => stopped);
+      first?.on('error', () => {}).resume();
+      await until(() => first?.closed === true);
+      expect(first?.complete).to.equal(false);
+    });
+
+    it('reads for as long as it moves, and is begun again when it does not', async () => {
       const slowly: RequestListener = async (_request, response) => {
         for (let part = 0; part < 10; part += 1) {
           response.write('x');
@@ -109,7 +167,7 @@ describe('server/deposit-exchange', () => {
         if (asked++ === 0) response.write('half');
         else void slowly(request, response);
       };
-      const { platform, pausesMs } = reading();
+      const { platform, pausesMs } = there();
       expect(Buffer.from((await read(platform, '/', BYTES_MAX)).body).toString()).to.equal('x'.repeat(10));
       expect(pausesMs).to.deep.equal([500]);
     });
@@ -120,15 +178,17 @@ describe('server/deposit-exchange', () => {
         seen.push(`${request.url} ${request.headers.authorization}`);
         response.writeHead(302, { location: '/elsewhere' }).end();
       };
-      expect(await errorOf(read(reading().platform, '/a', BYTES_MAX))).to.be.instanceOf(DepositError);
+      expect(await errorOf(read(there().platform, '/a', BYTES_MAX))).to.be.instanceOf(DepositError);
       expect(seen).to.deep.equal(['/a Bearer t']);
       answering = (_request, response) => {
         response.end('x'.repeat(BYTES_MAX + 1));
       };
-      expect(await errorOf(read(reading().platform, '/', BYTES_MAX)))
+      const { platform, pausesMs } = there();
+      expect(await errorOf(read(platform, '/', BYTES_MAX)))
         .to.be.instanceOf(DepositError)
         .with.property('message')
         .that.includes('is larger than');
+      expect(pausesMs).to.deep.equal([]);
     });
   });
 });

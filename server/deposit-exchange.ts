@@ -1,6 +1,7 @@
 /**
  * How `probata deposit` talks to the platform over a network that breaks. What another attempt may mend is tried again, with growing pauses
- * or when the platform says, for minutes: the way through a tunnel, the restart of a platform. An exchange may take as long as it moves.
+ * or when the platform says, for minutes: the way through a tunnel, the restart of a platform. An exchange may take as long as it moves;
+ * one that is given up is over, and shares the network with no later one.
  * Safe to repeat: reading changes nothing, and a deposit is sent under the same Idempotency-Key.
  */
 import type { Http } from '../ledger/log/ports.ts';
@@ -10,12 +11,16 @@ import { HttpError } from './http/client.ts';
 /** What ends the command: one sentence for the person at the terminal. */
 export class DepositError extends Error {}
 
-export type Request = Omit<Parameters<Http>[0], 'method' | 'timeoutMs'>;
+type Exchange = Parameters<Http>[0];
+/** What is asked, of a path of the platform. */
+export type Request = Pick<Exchange, 'headers' | 'responseBytesMax'> & {
+  readonly path: string;
+  readonly body?: AsyncIterable<Uint8Array>;
+};
 export type Answer = Awaited<ReturnType<Http>>;
 
 /** The platform as this command talks to it. */
 export interface Platform {
-  /** For what is sent; what is only read goes through fetch, which shows how far it is. */
   readonly http: Http;
   readonly url: string;
   readonly token: string;
@@ -27,6 +32,13 @@ export interface Platform {
 
 /** Longer than the platform's own (http/server.ts), so that it is the platform that says why it gives up. */
 export const IDLE_MS = 180_000;
+/**
+ * What has been handed over is not there yet: the buffers of both ends and of a proxy between them may hold this much of it, of which nothing
+ * is seen here until the answer comes.
+ */
+const HELD_BYTES_MAX = 16 * 1024 * 1024;
+/** As slowly as those bytes may move, 4 kB/s: a telephone at the edge of its network. */
+const HELD_BYTES_PER_MS = 4;
 /** The idle deadline ends every exchange before this one; the port wants one. */
 const WHOLE_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 /** Pause after the first failure; doubles up to the larger. */
@@ -41,36 +53,30 @@ const PASSING = new Set([408, 429, 500, 502, 503, 504]);
  * Reads what is at a path of the platform.
  * @throws DepositError
  */
-export function read(platform: Platform, path: string, bytesMax: number): Promise<Answer> {
-  return insist(platform, (moved, signal) => download(platform, path, bytesMax, moved, signal));
+export function read(platform: Platform, path: string, responseBytesMax: number): Promise<Answer> {
+  return insist(platform, () => attempt(platform, 'GET', { path, responseBytesMax }));
 }
 
 /**
  * Posts.
- * @param request makes it anew for each attempt; `moved` is called whenever a part of it goes out
+ * @param request makes it anew for each attempt
  * @throws DepositError, FileError
  */
-export function post(platform: Platform, request: (moved: () => void) => Request): Promise<Answer> {
-  return insist(platform, (moved) => {
-    const made = request(moved);
-    const headers = { ...made.headers, ...authorization(platform) };
-    return platform.http({ ...made, method: 'POST', headers, timeoutMs: WHOLE_TIMEOUT_MS });
-  });
+export function post(platform: Platform, request: () => Request): Promise<Answer> {
+  return insist(platform, () => attempt(platform, 'POST', request()));
 }
 
-type Attempt = (moved: () => void, signal: AbortSignal) => Promise<Answer>;
-
-async function insist(platform: Platform, attempt: Attempt): Promise<Answer> {
+async function insist(platform: Platform, once: () => Promise<Answer | string>): Promise<Answer> {
   let pausedMs = 0;
   for (let nextMs = RETRY_MIN_MS; ; nextMs = Math.min(nextMs * 2, RETRY_MAX_MS)) {
-    const outcome = await once(platform.idleMs, attempt);
+    const outcome = await once();
     if (typeof outcome !== 'string' && outcome.status < 300) return outcome;
     const why = typeof outcome === 'string' ? outcome : problemText(outcome);
     if (typeof outcome !== 'string' && !PASSING.has(outcome.status)) throw new DepositError(why);
     const pauseMs = Math.max(nextMs, typeof outcome === 'string' ? 0 : retryAfterMs(outcome));
     pausedMs += pauseMs;
     if (pausedMs > PATIENCE_MS) {
-      throw new DepositError(`${why}; give the same command again later: it goes on, and makes no second deposit`);
+      throw new DepositError(`${why}; give the same command again later: it makes no second deposit`);
     }
     platform.say(`${why}; trying again`);
     await platform.pause(pauseMs);
@@ -83,59 +89,54 @@ function retryAfterMs({ headers }: Answer): number {
 }
 
 /** One exchange; a sentence instead of an answer when there was none. */
-async function once(idleMs: number, attempt: Attempt): Promise<Answer | string> {
-  const idle = new AbortController();
-  const stopped = new Promise<never>((_resolve, reject) => {
-    const reason = new HttpError('http-timeout', `nothing has moved for ${idleMs / 1000} s`);
-    idle.signal.addEventListener('abort', () => reject(reason));
-  });
-  const timer = setTimeout(() => idle.abort(), idleMs);
-  // What is over may still move a little: a timer that was cleared must not begin anew.
-  const moved = (): void => {
-    if (!idle.signal.aborted) timer.refresh();
+async function attempt(platform: Platform, method: Exchange['method'], request: Request): Promise<Answer | string> {
+  const { http, url, token, idleMs } = platform;
+  const { path, headers, body, responseBytesMax } = request;
+  const over = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const giveUpIn = (ms: number): void => {
+    clearTimeout(timer);
+    // What is over may still move a little, and must not set a clock.
+    if (over.signal.aborted) return;
+    const reason = new HttpError('http-timeout', `nothing has moved for ${Math.round(ms / 1000)} s`);
+    timer = setTimeout(() => over.abort(reason), ms);
   };
+  giveUpIn(idleMs);
   try {
-    return await Promise.race([attempt(moved, idle.signal), stopped]);
+    return await http({
+      method,
+      url: url + path,
+      headers: { ...headers, authorization: `Bearer ${token}` },
+      ...(body === undefined ? {} : { body: watched(body, idleMs, giveUpIn) }),
+      timeoutMs: WHOLE_TIMEOUT_MS,
+      responseBytesMax,
+      signal: over.signal,
+      onAnswerPart: () => giveUpIn(idleMs),
+    });
   } catch (error) {
     if (!(error instanceof HttpError)) throw error;
     if (error.cause instanceof FileError) throw error.cause;
+    if (error.code === 'http-answer-too-large') throw new DepositError(error.message, { cause: error });
     return `the platform cannot be reached (${error.message})`;
   } finally {
+    over.abort();
     clearTimeout(timer);
-    idle.abort();
   }
 }
 
-/** As the Http port, whose one deadline for all of an answer would cut what a slow network brings in good time. */
-async function download(
-  platform: Platform,
-  path: string,
-  bytesMax: number,
-  moved: () => void,
-  signal: AbortSignal,
-): Promise<Answer> {
-  const { host } = new URL(platform.url);
-  try {
-    const options = { headers: authorization(platform), redirect: 'manual', signal } as const;
-    const response = await fetch(`${platform.url}${path}`, options);
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of response.body ?? []) {
-      moved();
-      bytes += chunk.length;
-      if (bytes > bytesMax) throw new DepositError(`the answer of ${host} is larger than ${bytesMax} bytes`);
-      chunks.push(chunk);
-    }
-    return { status: response.status, headers: Object.fromEntries(response.headers), body: Buffer.concat(chunks) };
-  } catch (cause) {
-    if (cause instanceof DepositError) throw cause;
-    const { code } = ((cause as Error).cause ?? cause) as NodeJS.ErrnoException;
-    throw new HttpError('http-unreachable', `${host}: ${code ?? String(cause)}`, { cause });
+/** Allows each part its time, and after the last one as much more as what is still on its way may need. */
+async function* watched(
+  body: AsyncIterable<Uint8Array>,
+  idleMs: number,
+  giveUpIn: (ms: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of body) {
+    yield chunk;
+    giveUpIn(idleMs);
+    bytes += chunk.length;
   }
-}
-
-function authorization({ token }: Platform): { authorization: string } {
-  return { authorization: `Bearer ${token}` };
+  giveUpIn(idleMs + Math.min(bytes, HELD_BYTES_MAX) / HELD_BYTES_PER_MS);
 }
 
 /** The JSON of an answer. @throws DepositError */

@@ -113,13 +113,10 @@ async function send(
   progress: Progress,
 ): Promise<DepositView> {
   progress.say(`sending under the key ${key}`);
-  const answer = await post(platform, (moved) => {
-    const body = multipartBody(files, (share) => {
-      moved();
-      progress.bar('sending', share);
-    });
+  const answer = await post(platform, () => {
+    const body = multipartBody(files, (share) => progress.bar('sending', share));
     const headers = { ...body.headers, 'idempotency-key': key };
-    return { url: platform.url + DEPOSITS_PATH, headers, body: body.chunks, responseBytesMax: VIEW_BYTES_MAX };
+    return { path: DEPOSITS_PATH, headers, body: body.chunks, responseBytesMax: VIEW_BYTES_MAX };
   });
   return jsonOf(answer);
 }

@@ -102,6 +102,11 @@ describe('server/health', function () {
     expect(await gauge()).equal('0');
     expect(told(), 'once, however often it is looked at').deep.equal(['alarm storage-full']);
 
+    for (const bytes of [55, 49, 55]) {
+      freeBytes = bytes;
+      expect((await ready()).status).equal(bytes === 55 ? 200 : 503);
+    }
+    expect(told(), 'once, while it hovers').deep.equal(['alarm storage-full']);
     freeBytes = 1000;
     expect((await ready()).status).equal(200);
     expect(await gauge()).equal('1');

@@ -2,7 +2,7 @@
  * Would a deposit made now be certified? Yes when a checkpoint is published under the quorum, enough cosigners keep answering, and deposits
  * are not refused: for want of space, because no token can be checked, for the clock's or for earlier promises' sake.
  * Cosigners are heard when the ledger talks to them, and asked for their latest checkpoint when it does not; what has not answered lately
- * counts as away. Space and tokens are looked at whether or not anybody deposits, and their loss is an alarm of its own.
+ * counts as away. Space and tokens are looked at whether or not anybody deposits, and their loss is an alarm of its own, once until they are well back.
  * Asks and remembers; stops nothing: the ledger itself waits for its quorum.
  */
 import { evaluatePolicy, type Policy, type QuorumState } from '../ledger/core/policy.ts';
@@ -55,8 +55,8 @@ export interface ReadinessOptions {
    * @throws StoreError
    */
   readonly isInArrears: () => Promise<boolean>;
-  /** Each throws while what it looks at would have every deposit refused. */
-  readonly needs: Readonly<Record<Need, () => Promise<void>>>;
+  /** Each throws while what it looks at would have every deposit refused; false when it soon may again, so that its return is not told yet. */
+  readonly needs: Readonly<Record<Need, () => Promise<boolean>>>;
   readonly log: EventLog;
 }
 
@@ -64,6 +64,8 @@ export class Readiness {
   readonly #options: ReadinessOptions;
   readonly #answering = new Set<string>();
   readonly #lost = new Set<Need>();
+  /** Of which the loss was told, and the return not yet. */
+  readonly #told = new Set<Need>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ReadinessOptions) {
@@ -118,16 +120,18 @@ export class Readiness {
   async #lookAtNeeds(): Promise<void> {
     await Promise.all(
       NEED_NAMES.map(async (need) => {
-        const error = await this.#options.needs[need]().then(
-          () => undefined,
-          (thrown: unknown) => thrown,
+        const { isBack, error } = await this.#options.needs[need]().then(
+          (toSpare) => ({ isBack: toSpare, error: undefined }),
+          (thrown: unknown) => ({ isBack: false, error: thrown }),
         );
+        if (error === undefined) this.#lost.delete(need);
+        else this.#lost.add(need);
         // Compared and noted in one turn: of several who look at the same time one tells.
-        if (error !== undefined && !this.#lost.has(need)) {
-          this.#lost.add(need);
+        if (error !== undefined && !this.#told.has(need)) {
+          this.#told.add(need);
           this.#options.log('alarm', NEEDS[need].lost, { reason: reasonOf(error) });
         }
-        if (error === undefined && this.#lost.delete(need)) this.#options.log('info', NEEDS[need].back);
+        if (isBack && this.#told.delete(need)) this.#options.log('info', NEEDS[need].back);
       }),
     );
   }

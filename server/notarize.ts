@@ -23,7 +23,7 @@ import type { Log, LogOptions } from '../ledger/log/log.ts';
 import type { BlobStore, Clock, IndexStore } from '../ledger/log/ports.ts';
 import { Certifier } from './certify.ts';
 import { Arrears } from './intake/arrears.ts';
-import { Committer, type Taken, type WhenFull } from './intake/committer.ts';
+import { Committer, type Taken } from './intake/committer.ts';
 import { type Deposit, DepositStore, entryOf, idempotencyKey } from './intake/deposit-store.ts';
 import { deleteOrphans, Evidence } from './intake/evidence.ts';
 import { Feeder } from './intake/feeder.ts';
@@ -187,8 +187,8 @@ export class Notary {
    * Step 3; the others follow by themselves.
    * @throws Refusal quorum-away, pushback, stopping, clock-behind, idempotency-key-reused
    */
-  submit(submission: Submission, whenFull: WhenFull = 'refuse'): Promise<Taken> {
-    return this.#committer.submit(submission, whenFull);
+  submit(submission: Submission): Promise<Taken> {
+    return this.#committer.submit(submission);
   }
 
   /** True when a submission made now is refused with `quorum-away`. @throws StoreError */

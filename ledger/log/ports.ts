@@ -128,7 +128,10 @@ export interface Cosigner {
   latest(own?: SignedHead): Promise<string | undefined>;
 }
 
-/** One HTTP exchange. Times in ms. Rejects on timeout, on a connection that fails, and on a body above `responseBytesMax`. */
+/**
+ * One HTTP exchange. Times in ms. Rejects on timeout, when its signal is aborted, on a connection that fails, and on a body above
+ * `responseBytesMax`; nothing more is sent then.
+ */
 export type Http = (request: {
   readonly method: 'GET' | 'POST';
   readonly url: string;
@@ -136,6 +139,9 @@ export type Http = (request: {
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
   readonly timeoutMs: number;
   readonly responseBytesMax: number;
+  readonly signal?: AbortSignal;
+  /** Called for every part of the answer that comes. */
+  readonly onAnswerPart?: () => void;
 }) => Promise<{
   readonly status: number;
   /** Lower-case names. */

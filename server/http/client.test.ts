@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { type HttpClient, openHttpClient, SOCKETS_PER_HOST } from './client.ts';
+import { type HttpClient, HttpError, openHttpClient, SOCKETS_PER_HOST } from './client.ts';
 import { type HttpServer, listen } from './server.ts';
 
 const limits = { timeoutMs: 5000, responseBytesMax: 1000 };
@@ -161,6 +161,40 @@ describe('server/http/client', () => {
         expect(await refusal(http({ method: 'GET', url, ...endless })), name).equal('http-timeout');
       });
     }
+  });
+
+  it('ends when its signal is aborted, also before it began, and leaves the connection', async () => {
+    const over = new AbortController();
+    const reason = new HttpError('http-timeout', 'enough');
+    let left: Promise<unknown> = Promise.resolve();
+    const answer = (socket: Socket): void => {
+      left = new Promise((resolve) => socket.on('close', resolve));
+      over.abort(reason);
+    };
+    await withPeer(answer, async ({ http }, url) => {
+      const ask = () => http({ method: 'POST', url, body: pieces(), ...limits, signal: over.signal });
+      expect(await ask().catch((error) => error)).equal(reason);
+      await left;
+      expect(await ask().catch((error) => error)).equal(reason);
+    });
+  });
+
+  it('tells of an answer as it comes', async () => {
+    let told: () => void = () => {};
+    const handler = async (_request: IncomingMessage, response: ServerResponse): Promise<void> => {
+      for (const part of ['first', 'last']) {
+        const read = new Promise<void>((resolve) => {
+          told = resolve;
+        });
+        response.write(part);
+        await read;
+      }
+      response.end();
+    };
+    await withPair(handler, async ({ http }, { url }) => {
+      const { body } = await http({ method: 'GET', url, ...limits, onAnswerPart: () => told() });
+      expect(Buffer.from(body).toString()).equal('firstlast');
+    });
   });
 
   it('takes a change of protocol for no answer, without waiting for the deadline, and leaves the connection', async () => {

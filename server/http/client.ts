@@ -1,6 +1,6 @@
 /**
  * The `Http` port over node:http and node:https: kept connections, a limit on every answer, and one deadline per request by which it
- * settles, whatever the peer does.
+ * settles, whatever the peer does; earlier when its signal says so.
  * A body may be a stream; an answer that comes before the stream is sent ends the sending (tlog-mirror answers so).
  * An answer may be under gzip, asked for or not: tlog-tiles lets logs and mirrors compress entry bundles so.
  * It never retries and never follows redirects: the callers own their retries.
@@ -63,7 +63,8 @@ async function send(request: HttpRequest, agents: { 'http:': HttpAgent; 'https:'
     throw new HttpError('http-malformed', `${url.protocol} is not a protocol this client speaks`);
   }
   const secure = url.protocol === 'https:';
-  const { body } = request;
+  const { body, signal, timeoutMs } = request;
+  signal?.throwIfAborted();
   const options: RequestOptions = {
     method: request.method,
     agent: agents[url.protocol],
@@ -75,14 +76,17 @@ async function send(request: HttpRequest, agents: { 'http:': HttpAgent; 'https:'
   const content = body === undefined || body instanceof Uint8Array ? body : Readable.from(body, { objectMode: false });
 
   const outgoing = secure ? httpsRequest(url, options) : httpRequest(url, options);
-  let deadline: NodeJS.Timeout | undefined;
+  let end: (error: unknown) => void = () => {};
   // It settles by itself: destroying a request that waits for a connection, or whose connection is gone, tells nobody.
-  const late = new Promise<never>((_resolve, reject) => {
-    const timeout = new HttpError('http-timeout', `${url.host}: no whole answer in ${request.timeoutMs} ms`);
-    deadline = setTimeout(() => reject(timeout), request.timeoutMs);
+  const ended = new Promise<never>((_resolve, reject) => {
+    end = reject;
   });
+  const timeout = new HttpError('http-timeout', `${url.host}: no whole answer in ${timeoutMs} ms`);
+  const deadline = setTimeout(() => end(timeout), timeoutMs);
+  const abort = (): void => end(signal?.reason);
+  signal?.addEventListener('abort', abort);
   try {
-    return await Promise.race([exchange(outgoing, content, request.responseBytesMax), late]);
+    return await Promise.race([exchange(outgoing, content, request), ended]);
   } catch (cause) {
     outgoing.destroy();
     if (cause instanceof HttpError) throw cause;
@@ -91,6 +95,7 @@ async function send(request: HttpRequest, agents: { 'http:': HttpAgent; 'https:'
     });
   } finally {
     clearTimeout(deadline);
+    signal?.removeEventListener('abort', abort);
     if (content instanceof Readable) content.destroy();
   }
 }
@@ -98,7 +103,7 @@ async function send(request: HttpRequest, agents: { 'http:': HttpAgent; 'https:'
 async function exchange(
   outgoing: ClientRequest,
   content: Readable | Uint8Array | undefined,
-  bytesMax: number,
+  request: HttpRequest,
 ): Promise<HttpResponse> {
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
@@ -109,17 +114,21 @@ async function exchange(
   if (content instanceof Readable) content.on('error', (cause) => outgoing.destroy(cause)).pipe(outgoing);
   else outgoing.end(content);
   const response = await answered;
-  const bytes = await collect(response, bytesMax);
+  const bytes = await collect(response, request);
   // The rest of a streamed body is of no use any more; a half-sent request cannot share its connection.
   if (!outgoing.writableFinished) outgoing.destroy();
   return { status: response.statusCode ?? 0, headers: flat(response), body: bytes };
 }
 
 /** The content of an answer, under its limit when it is plain: a small answer under gzip can be any size. */
-async function collect(response: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+async function collect(
+  response: IncomingMessage,
+  { responseBytesMax: bytesMax, onAnswerPart }: HttpRequest,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let total = 0;
   for await (const chunk of plain(response)) {
+    onAnswerPart?.();
     total += chunk.length;
     if (total > bytesMax) throw new HttpError('http-answer-too-large', `the answer is larger than ${bytesMax} bytes`);
     chunks.push(chunk);

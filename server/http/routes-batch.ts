@@ -1,8 +1,8 @@
 /**
  * POST /api/v1/deposits/batch: many deposits of digests in one request, NDJSON, an answer line for each line, in order.
- * Each line stands alone: a refused one does not touch the others. A batch may be larger than what can be outstanding: its lines stand in line
- * for room, in their order, never more of them than are taken in at the same time, so that they hold up nobody else for long. The request is read to its end even when nobody reads the
- * answers yet, because simple clients send everything first; so answers wait in memory, bounded by the number of lines.
+ * Each line stands alone: a refused one does not touch the others. A batch may be larger than what can be outstanding: its lines wait for room
+ * in their order, never more of them than are taken in at the same time. The request is read to its end even when nobody reads the answers yet,
+ * because simple clients send everything first; so answers wait in memory, bounded by the number of lines.
  * With an Idempotency-Key, a batch sent again makes no deposit twice: each line has the key and its number.
  */
 
@@ -99,10 +99,8 @@ async function takeLine(platform: Platform, context: LineContext, bytes: Uint8Ar
   const { party, transport, key } = context;
   const { declared, files } = parseDigestDeposit(bytes);
   const idempotencyKey = key === undefined ? {} : { idempotencyKey: key };
-  const { deposit } = await notary.submit(
-    { party, mode: 'batch', how: 'digest', transport, declared, files, ...idempotencyKey },
-    'wait',
-  );
+  const submission = { party, mode: 'batch', how: 'digest', transport, declared, files, ...idempotencyKey } as const;
+  const { deposit } = await notary.submit(submission);
   const { id, received } = deposit;
   return {
     status: 202,

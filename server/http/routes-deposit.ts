@@ -80,8 +80,7 @@ async function takeUpload(platform: Platform, ctx: Context, common: Common, isKn
   try {
     const submission = await receive(platform, ctx, evidence, common);
     const blob = isKnown ? {} : { blob: await evidence.commit() };
-    // Its bytes are here: better to wait for room than to have all of them sent again.
-    taken = await notary.submit({ ...submission, ...blob }, 'wait');
+    taken = await notary.submit({ ...submission, ...blob });
   } catch (error) {
     await evidence.abort();
     throw error;

@@ -3,7 +3,8 @@
  * batch for all that are waiting; then hands the entries to the ledger in the same order. One writer, one order.
  * An Idempotency-Key is looked up in the same place, so two requests with one key cannot both become deposits.
  * Nothing is acknowledged before the write is durable. A failed write is ambiguous and ends the process (`fatal`).
- * What came with its bytes, or as one line of many, stands in line for room: whoever comes later, with however much, waits behind it.
+ * For want of room submissions stand in line, which is taken from in turns: nobody waits for all that another party, or a batch of many lines,
+ * has brought before.
  */
 import { Refusal } from '../refusal.ts';
 import { type Deposit, type DepositStore, entryOf, idempotencyKey, type NewDeposit } from './deposit-store.ts';
@@ -38,9 +39,6 @@ export interface CommitterOptions {
   readonly fatal: (error: Error) => never;
 }
 
-/** What becomes of a submission for which there is no room now: it is refused, or waits a while for it. */
-export type WhenFull = 'refuse' | 'wait';
-
 interface Waiting {
   readonly submission: Submission;
   /** Until when it stands in line. */
@@ -53,8 +51,8 @@ type Outcome = { readonly waiting: Waiting } & ({ readonly taken: Taken } | { re
 
 export class Committer {
   readonly #options: CommitterOptions;
-  /** For whom there was no room yet, in the order in which they came. */
-  readonly #line: Waiting[] = [];
+  /** What there was no room for yet: one line for each party's single deposits, one for those of its batches. The first of the first is next. */
+  readonly #lines = new Map<string, Waiting[]>();
   #looking: NodeJS.Timeout | undefined;
   #queue: Waiting[] = [];
   /** Size of the group that is being written. */
@@ -79,13 +77,13 @@ export class Committer {
    * Resolves when the deposit is `pending`.
    * @throws Refusal quorum-away, pushback, stopping, clock-behind, idempotency-key-reused; CertError record-malformed
    */
-  async submit(submission: Submission, whenFull: WhenFull): Promise<Taken> {
+  async submit(submission: Submission): Promise<Taken> {
     if (this.#closed) throw new Refusal('stopping');
-    // Those in line first: whatever room is left then is nobody's.
-    this.#admit();
-    if (whenFull === 'refuse' && this.#isFull) throw new Refusal('pushback');
+    const name = `${submission.mode} ${submission.party.party}`;
     return new Promise((resolve, reject) => {
-      this.#line.push({ submission, untilMs: performance.now() + ROOM_WAIT_MS, resolve, reject });
+      const line = this.#lines.get(name) ?? [];
+      line.push({ submission, untilMs: performance.now() + ROOM_WAIT_MS, resolve, reject });
+      this.#lines.set(name, line);
       this.#admit();
     });
   }
@@ -94,7 +92,8 @@ export class Committer {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#looking);
-    for (const { reject } of this.#line.splice(0)) reject(new Refusal('stopping'));
+    for (const { reject } of [...this.#lines.values()].flat()) reject(new Refusal('stopping'));
+    this.#lines.clear();
     await this.#running;
   }
 
@@ -103,17 +102,23 @@ export class Committer {
     return this.#queue.length + this.#writing + feeder.outstanding >= outstandingMax;
   }
 
-  /** Takes from the line as many as there is room for, and refuses whoever has stood there too long. */
+  /** Takes from the lines as many as there is room for, one of each in turn, and refuses whoever has stood there too long. */
   #admit(): void {
     clearTimeout(this.#looking);
-    for (let next = this.#line[0]; next !== undefined; next = this.#line[0]) {
-      if (!this.#isFull) this.#queue.push(next);
-      else if (next.untilMs <= performance.now()) next.reject(new Refusal('pushback'));
-      else break;
-      this.#line.shift();
+    for (const [name, line] of this.#lines) {
+      if (this.#isFull) break;
+      this.#queue.push(...line.splice(0, 1));
+      this.#lines.delete(name);
+      // Behind all others, where this loop comes to it again.
+      if (line.length > 0) this.#lines.set(name, line);
+    }
+    const nowMs = performance.now();
+    for (const [name, line] of this.#lines) {
+      while (line[0] !== undefined && line[0].untilMs <= nowMs) line.shift()?.reject(new Refusal('pushback'));
+      if (line.length === 0) this.#lines.delete(name);
     }
     if (this.#queue.length > 0) this.#running ??= this.#run();
-    if (this.#line.length > 0) this.#looking = setTimeout(() => this.#admit(), ROOM_POLL_MS);
+    if (this.#lines.size > 0) this.#looking = setTimeout(() => this.#admit(), ROOM_POLL_MS);
   }
 
   async #run(): Promise<void> {

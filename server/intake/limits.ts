@@ -30,7 +30,7 @@ export interface Limits {
   readonly jsonBytesMax: number;
   /** A whole batch. */
   readonly batchBytesMax: number;
-  /** Deposits that are taken in but not yet sequenced; more wait for room, or are refused with `pushback`. */
+  /** Deposits that are taken in but not yet sequenced; more wait for room, and for a while only: then `pushback`. */
   readonly outstandingMax: number;
   /** Share of the data volume that must stay free, 0..1; below it nothing is taken in. */
   readonly freeShareMin: number;

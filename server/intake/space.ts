@@ -16,22 +16,38 @@ export interface DiskSpace {
    * @throws Refusal storage-full
    */
   check(incomingBytes: number): Promise<void>;
+  /**
+   * For whoever tells of it.
+   * @returns whether deposits are taken with so much to spare that it will not stop again at once
+   * @throws Refusal storage-full
+   */
+  look(): Promise<boolean>;
   /** For a certificate. @throws Refusal storage-full */
   checkCertificate(): Promise<void>;
 }
+
+/** Times the share at which intake stops. */
+const TO_SPARE = 1.2;
 
 /** The space of a volume, with the shares of it that must stay free. */
 export function diskSpace(
   volume: VolumeState,
   { freeShareMin, certificateShareMin }: Pick<Limits, 'freeShareMin' | 'certificateShareMin'>,
 ): DiskSpace {
-  const check = async (incomingBytes: number, shareMin: number): Promise<void> => {
+  /** @returns the share that is free */
+  const check = async (incomingBytes: number, shareMin: number): Promise<number> => {
     const { freeBytes, totalBytes } = await volume();
     if (freeBytes - incomingBytes < totalBytes * shareMin) throw new Refusal('storage-full');
+    return freeBytes / totalBytes;
   };
   return {
-    check: (incomingBytes) => check(incomingBytes, freeShareMin),
-    checkCertificate: () => check(0, certificateShareMin),
+    async check(incomingBytes) {
+      await check(incomingBytes, freeShareMin);
+    },
+    look: async () => (await check(0, freeShareMin)) >= freeShareMin * TO_SPARE,
+    async checkCertificate() {
+      await check(0, certificateShareMin);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * A platform whose every sync takes 300 ms, or 2 s, and more deposits at once than it may have outstanding. No receipt leaves before the
- * sync of its deposit has come back, by the order of the system calls; what is above the limit is refused at once, and told when to come
- * again. The store by itself: ledger/rigs/slow-disk.slow.test.ts. Needs strace.
+ * sync of its deposit has come back, by the order of the system calls; what is above the limit waits for room, and what has waited too long,
+ * as on the slower of the two, is refused and told when to come again. The store by itself: ledger/rigs/slow-disk.slow.test.ts. Needs strace.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,8 +18,8 @@ import { fsckFindings, PlatformProcess } from './platform-process.ts';
 
 /** Deposits that may be taken in and not on the ledger. */
 const LIMIT = 8;
-/** Deposits that come at once. */
-const BURST = 48;
+/** Deposits that come at once: eight at a time, with at least three syncs each, they take longer than the slower disk has time for. */
+const BURST = 96;
 /** Pause between two looks at what is outstanding, ms. */
 const LOOK_MS = 100;
 
@@ -48,8 +48,7 @@ async function burstSlowly(plans: readonly Plan[], outstandingMax: number, read 
         receipts.push(...ids);
         refused += pushedBack;
         failures.push(...wrong);
-        if (pushedBack === 0 || peak > LIMIT)
-          failures.push(`${delayMs} ms: of ${BURST} deposits ${peak} were outstanding at once, ${pushedBack} refused`);
+        if (peak > LIMIT) failures.push(`${delayMs} ms: of ${BURST} deposits ${peak} were outstanding at once`);
       }
       await detach(strace);
       for (const id of await platform.missing(receipts)) failures.push(`${id} has a receipt and is not on the ledger`);
@@ -58,6 +57,7 @@ async function burstSlowly(plans: readonly Plan[], outstandingMax: number, read 
       if (sent !== given) throw new Error(`the trace shows ${sent} receipts of ${given}`);
       failures.push(...early.map((id) => `${delayMs} ms: the receipt of ${id} left before its deposit was durable`));
     }
+    if (refused === 0) failures.push('no deposit was refused, however long it waited');
     const code = await platform.stop();
     if (code !== 0) failures.push(`ended with ${code}`);
     failures.push(...(await fsckFindings(dir)));
@@ -139,11 +139,11 @@ defineRig({
   run: () =>
     burstSlowly(
       [
-        { delayMs: 300, bursts: rounds(20) },
+        { delayMs: 300, bursts: rounds(10) },
         { delayMs: 2000, bursts: rounds(5) },
       ],
       LIMIT,
     ),
   without: 'the limit of what is outstanding, and syncs (left out of the trace)',
-  control: () => burstSlowly([{ delayMs: 300, bursts: 1 }], BURST + 1, withoutSyncs),
+  control: () => burstSlowly([{ delayMs: 2000, bursts: 1 }], BURST + 1, withoutSyncs),
 });

@@ -145,7 +145,7 @@ async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readi
   const publishedSize = (): number | undefined => notary?.ledger.published()?.checkpoint.size;
   const clockIsBehind = (): boolean => notary !== undefined && notary.ledger.now(0) === undefined;
   const isInArrears = async (): Promise<boolean> => (await notary?.isInArrears()) ?? false;
-  const needs = { tokens: () => authenticator.check(), space: () => space.check(0) };
+  const needs = { tokens: () => authenticator.check().then(() => true), space: () => space.look() };
   const readiness = new Readiness({ policy, cosigners, publishedSize, clockIsBehind, isInArrears, needs, log });
   const { tiles, heads, ledger, deposits, blobs } = stores;
   const tell = ledgerEvents(log, readiness, alarm);
