@@ -1,6 +1,8 @@
 import { expect } from 'chai';
-import { nodeFonts } from './fonts-node.ts';
+import { loadFonts } from './fonts.ts';
+import { nodeFonts, readFontFile } from './fonts-node.ts';
 import { type Line, layOut, type Style } from './lines.ts';
+import { everyCodePoint, everyMark, unshaped } from './testing.ts';
 
 const STYLE: Style = { size: 10, leading: 14, color: [0, 0, 0] };
 const NAME: Style = { ...STYLE, name: true };
@@ -67,6 +69,50 @@ describe('certs/render/lines', function () {
     expect(textOf(prose)).to.equal('abc (םולש)');
     expect(prose?.rightToLeft).to.equal(true);
     expect(name?.rightToLeft).to.equal(false);
+  });
+
+  it('leaves a character as it is when its font has no mirrored form of it', () => {
+    for (const character of '∉∊∕∟∠∽≃⊘') expect(textOf(lines(`חוזה 3${character}4.pdf`, 200)[0])).to.include(character);
+  });
+
+  it('draws every character, alone and among letters that run from right to left', () => {
+    const isIdeograph = (codePoint: number): boolean =>
+      codePoint >= 0x2e80 && !(codePoint >= 0xfb00 && codePoint < 0x20000);
+    // Ideographs are all alike, and the slow suite has the others.
+    const some = everyCodePoint(nodeFonts()).filter((codePoint, i) => !isIdeograph(codePoint) || i % 64 === 0);
+    const samples = [
+      ...some.map((codePoint) => String.fromCodePoint(codePoint)),
+      ...some.map((codePoint) => `ش${String.fromCodePoint(codePoint)}ش`),
+      ...everyMark().map((mark) => `a${String.fromCodePoint(mark)}`),
+    ];
+    expect(unshaped(samples, NAME)).to.deep.equal([]);
+  });
+
+  it('places marks that have no anchor as others do, and the dots of letters beside them', () => {
+    const marks = (text: string) =>
+      lines(text, 200)[0]
+        ?.spans.flatMap(({ glyphs }) => glyphs)
+        .filter(({ advance }) => advance === 0)
+        .map(({ id, dx, dy }) => [id, dx, dy]);
+    // As HarfBuzz 12 shapes them.
+    expect(marks('\u06a5')).to.deep.equal([[322, 625, -28]]);
+    expect(marks('\u0761')).to.deep.equal([[321, 625, -28]]);
+    expect(marks('ب\u06d6')).to.deep.equal([
+      [468, 0, 0],
+      [315, 410, -23],
+    ]);
+  });
+
+  it('draws what cannot be shaped character by character', () => {
+    const fonts = loadFonts(readFontFile);
+    for (const name of ['sc-regular', 'arabic-regular', 'emoji-regular'] as const) {
+      fonts.face(name).font.layout = () => {
+        throw new Error('not shaped');
+      };
+    }
+    const [line] = layOut(fonts, 'a عقد 👩🏽', STYLE, 200);
+    expect(textOf(line)).to.equal('a دقع 👩🏽');
+    expect(line?.width).to.be.greaterThan(4_000);
   });
 
   it('joins Arabic letters', () => {

@@ -3,7 +3,7 @@
 
 import bidiFactory, { type Bidi } from 'bidi-js';
 import { type Cluster, clustersOf, clustersOfName } from './clusters.ts';
-import type { FontName, Fonts, Glyph } from './fonts.ts';
+import type { Face, FontName, Fonts, Glyph } from './fonts.ts';
 
 /** How a text looks. */
 export interface Style {
@@ -166,13 +166,20 @@ function isSameRun(a: Cluster | undefined, b: Cluster | undefined): boolean {
 function shape({ fonts, style }: Shaper, clusters: readonly Cluster[], level: number): Segment {
   const { font, notation } = clusters[0] as Cluster;
   const rightToLeft = level % 2 === 1 && !notation;
-  const text = clusters.map(({ text }) => (rightToLeft ? (bidi.getMirroredCharacter(text) ?? text) : text)).join('');
+  const face = fonts.face(font);
+  const text = clusters.map(({ text }) => (rightToLeft ? mirrored(face, text) : text)).join('');
   const glyphs =
     font === 'emoji-regular'
       ? (rightToLeft ? clusters.toReversed() : clusters).flatMap((cluster) => emojiGlyph(fonts, cluster))
-      : fonts.face(font).shape(text, rightToLeft ? 'rtl' : 'ltr', style.latin);
+      : face.shape(text, rightToLeft ? 'rtl' : 'ltr', style.latin);
   const width = glyphs.reduce((sum, { advance }) => sum + advance, 0);
   return { clusters, level, glyphs, width, isSpace: isSpace(clusters[0] as Cluster) };
+}
+
+/** UAX #9 rule L4. A font may have one of a pair and not the other: then the character stays as it is. */
+function mirrored(face: Face, text: string): string {
+  const other = bidi.getMirroredCharacter(text);
+  return other !== null && face.has(other.codePointAt(0) as number) ? other : text;
 }
 
 /** An emoji is one glyph that stands for its whole sequence, joiners included. */

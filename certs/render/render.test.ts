@@ -207,6 +207,11 @@ describe('certs/render', function () {
       expect(text).to.include('(2026) הזוח.pdf').and.include('راجيإ دقع');
     });
 
+    it('signs without a mirrored form, letters and marks without an anchor', async () => {
+      const text = await textFor(['חוזה 3∕4.pdf', 'ڥ.txt', 'a\u0615.txt'].map((name) => sampleFile(name)));
+      expect(text).to.include('4∕3 הזוח.pdf').and.include('ڥ').and.include('a\u0615.txt');
+    });
+
     it('texts as long as they may be, over several pages', async () => {
       const long = {
         source: '很长的说明，'.repeat(333),

@@ -1,7 +1,50 @@
-// Reads the text back from a rendered certificate, through the fonts' own ToUnicode tables, as a viewer does when one copies.
-// Knows only files made by document.ts. Only tests import it.
+// Reads the text back from a rendered certificate, through the fonts' own ToUnicode tables, as a viewer does when one copies;
+// knows only files made by document.ts. And: which texts the fonts cannot shape. Only tests import it.
 
+import { createHash } from 'node:crypto';
 import { inflateSync } from 'node:zlib';
+import { MARKS } from './clusters.ts';
+import { FONT_FILES, type FontName, type Fonts, loadFonts } from './fonts.ts';
+import { readFontFile } from './fonts-node.ts';
+import { layOut, type Style } from './lines.ts';
+
+const NAMES = Object.keys(FONT_FILES) as FontName[];
+
+/** Every code point that some font has, lone surrogates apart. */
+export function everyCodePoint(fonts: Fonts): number[] {
+  return [...new Set(NAMES.flatMap((name) => [...fonts.face(name).font.characterSet]))].filter(
+    (codePoint) => codePoint < 0xd800 || codePoint > 0xdfff,
+  );
+}
+
+/** Every combining mark that some font has. */
+export function everyMark(): number[] {
+  return MARKS.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
+}
+
+/** Those of the samples that fontkit cannot shape, in hex. Their fonts are their own: others remember what they have shaped. */
+export function unshaped(samples: readonly string[], style: Style): string[] {
+  const fonts = loadFonts(readFontFile, (bytes) => createHash('sha256').update(bytes).digest());
+  let failures = 0;
+  for (const name of NAMES) {
+    const { font } = fonts.face(name);
+    const layout = font.layout.bind(font);
+    font.layout = (...args) => {
+      try {
+        return layout(...args);
+      } catch (error) {
+        failures += 1;
+        throw error;
+      }
+    };
+  }
+  const found = samples.filter((sample) => {
+    failures = 0;
+    layOut(fonts, sample, style, 164);
+    return failures > 0;
+  });
+  return found.map((sample) => Array.from(sample, (c) => (c.codePointAt(0) as number).toString(16)).join(' '));
+}
 
 /** The text of each page, one line for each line drawn. */
 export function pageTexts(pdf: Uint8Array): string[] {
