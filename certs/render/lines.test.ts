@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { loadFonts } from './fonts.ts';
 import { nodeFonts, readFontFile } from './fonts-node.ts';
-import { type Line, layOut, type Style } from './lines.ts';
+import { type Line, layOut, PROSE_LINES_MAX, type Style } from './lines.ts';
 import { everyCodePoint, everyMark, unshaped } from './testing.ts';
 
 const STYLE: Style = { size: 10, leading: 14, color: [0, 0, 0] };
@@ -60,6 +60,22 @@ describe('certs/render/lines', function () {
   it('reads line feeds, carriage returns and tabs in prose, and shows them elsewhere', () => {
     expect(texts('a\r\nb\rc\n\nd\te', 100, { ...STYLE, prose: true })).to.deep.equal(['a', 'b', 'c', '', 'd e']);
     for (const style of [STYLE, NAME]) expect(texts('a\nb', 100, style)).to.deep.equal(['a‹U+000A›b']);
+  });
+
+  it('draws one empty line where a text has several, and none at its ends', () => {
+    const prose = { ...STYLE, prose: true };
+    for (const gap of ['\n\n', '\n\n\n', '\n \r\n\t\n\u3000\r', '\n'.repeat(2_000)]) {
+      expect(texts(`\n${gap}a${gap}b${gap}`, 100, prose)).to.deep.equal(['a', '', 'b']);
+    }
+    expect(texts(' \n ', 100, prose)).to.deep.equal([]);
+  });
+
+  it('starts no more lines in prose than there may be, and loses nothing of the rest', () => {
+    const prose = { ...STYLE, prose: true };
+    const within = texts('x\n'.repeat(PROSE_LINES_MAX), 100, prose);
+    expect(within).to.deep.equal(Array.from({ length: PROSE_LINES_MAX }, () => 'x'));
+    const beyond = texts(`${'x\n'.repeat(PROSE_LINES_MAX + 1)}y`, 400, prose);
+    expect(beyond).to.deep.equal([...within.slice(1), 'x‹U+000A›x‹U+000A›y']);
   });
 
   it('puts right-to-left text in visual order, with brackets mirrored', () => {

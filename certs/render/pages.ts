@@ -70,7 +70,14 @@ function heads(phrase: Phrase, x: number, width: number): Cell {
 
 /** A row of two columns: what it is, and what it says. */
 function labelled(label: Phrase, blocks: readonly Block[]): Cell[] {
-  const name: Cell = { x: 0, width: LABEL_WIDTH, blocks: both(label, look.LABEL, look.LABEL_EN), heads: 'Row' };
+  const again = { zh: label.zh + PHRASES.continued.zh, en: label.en + PHRASES.continued.en };
+  const name: Cell = {
+    x: 0,
+    width: LABEL_WIDTH,
+    blocks: both(label, look.LABEL, look.LABEL_EN),
+    heads: 'Row',
+    continued: both(again, look.LABEL, look.LABEL_EN),
+  };
   return [name, { x: VALUE_X, width: look.WIDTH - VALUE_X, blocks }];
 }
 
@@ -270,11 +277,24 @@ function drawRules(sheet: Sheet, { header }: Facts): void {
     ]),
     labelled(PHRASES.article17b, [...stated(submitter.relation), plain(PHRASES.relation, look.SOURCE)]),
     labelled(PHRASES.article17c, both(PHRASES.article17cText)),
-    labelled(PHRASES.article18, both(PHRASES.article18Text)),
-    ...(Object.keys(PHRASES.declared) as (keyof Declared)[]).map((fact) => {
-      return labelled(PHRASES.declared[fact], stated(declared[fact], look.PROSE));
-    }),
   ]);
+  drawDeclared(sheet, declared);
+}
+
+/** What the submitter says. That it is unchecked heads every page of it, and a line marks his words: he may write what looks like ours. */
+function drawDeclared(sheet: Sheet, declared: Declared): void {
+  sheet.y += 8;
+  sheet.keepTogether();
+  const columns = [
+    heads(PHRASES.article18, 0, LABEL_WIDTH),
+    heads(PHRASES.article18Text, VALUE_X, look.WIDTH - VALUE_X),
+  ];
+  sheet.table(columns, (element) => {
+    for (const fact of Object.keys(PHRASES.declared) as (keyof Declared)[]) {
+      const [label, value] = labelled(PHRASES.declared[fact], stated(declared[fact], look.PROSE)) as [Cell, Cell];
+      sheet.row(element, [label, declared[fact] === '' ? value : { ...value, quoted: true }]);
+    }
+  });
 }
 
 function drawVerification(sheet: Sheet): void {

@@ -50,28 +50,25 @@ export function unshaped(samples: readonly string[], style: Style): string[] {
 export function pageTexts(pdf: Uint8Array): string[] {
   const file = Buffer.from(pdf).toString('latin1');
   const fonts = new Map<string, Map<string, string>>();
-  const pages: string[] = [];
-  for (const [, contents, resources] of file.matchAll(
-    /\/Type \/Page\n[\s\S]*?\/Contents (\d+) 0 R\n\/Resources (\d+) 0 R/g,
-  )) {
+  for (const [, resources] of file.matchAll(/\/Type \/Page\n[\s\S]*?\/Resources (\d+) 0 R/g)) {
     for (const [, name, number] of objectText(file, resources).matchAll(/\/(F\d+) (\d+) 0 R/g)) {
       fonts.set(String(name), toUnicode(file, String(number)));
     }
-    pages.push(textOf(stream(file, contents), fonts));
   }
-  return pages;
+  return pageOperators(pdf).map((operators) => textOf(operators, fonts));
+}
+
+/** What draws each page. */
+export function pageOperators(pdf: Uint8Array): string[] {
+  const file = Buffer.from(pdf).toString('latin1');
+  const pages = file.matchAll(/\/Type \/Page\n[\s\S]*?\/Contents (\d+) 0 R/g);
+  return [...pages].map(([, contents]) => stream(file, contents));
 }
 
 /** Every font program is embedded and no glyph of it is the one for missing characters. */
 export function usedGlyphCodes(pdf: Uint8Array): Set<string> {
-  const file = Buffer.from(pdf).toString('latin1');
-  const codes = new Set<string>();
-  for (const [, contents] of file.matchAll(/\/Type \/Page\n[\s\S]*?\/Contents (\d+) 0 R/g)) {
-    for (const [, hex] of stream(file, contents).matchAll(/<([0-9a-f]+)>/g)) {
-      for (const code of String(hex).match(/.{4}/g) ?? []) codes.add(code);
-    }
-  }
-  return codes;
+  const shown = pageOperators(pdf).flatMap((operators) => [...operators.matchAll(/<([0-9a-f]+)>/g)]);
+  return new Set(shown.flatMap(([, hex]) => String(hex).match(/.{4}/g) ?? []));
 }
 
 function textOf(operators: string, fonts: ReadonlyMap<string, Map<string, string>>): string {
