@@ -134,7 +134,7 @@ function drawQr(sheet: Sheet, id: string, commitment: string): void {
 function drawStatement(sheet: Sheet, facts: Facts): void {
   const { header, members } = facts;
   const received = momentOf(header.received);
-  const cosigned = members.filter(({ cosignatures }) => cosignatures.length > 0);
+  const cosigned = members.filter(({ missing }) => missing.length === 0);
   const statement = PHRASES.statement({
     how: header.capture.how,
     platform: header.platform.name,
@@ -225,7 +225,10 @@ function memberRows(member: MemberFact): Cell[][] {
   if (times.length === 0) return [[name, ...cells(both(PHRASES.noCosignature, look.VALUE_EN), [])]];
   return times.map((time, i) => {
     const made = member.cosignatures.filter(({ timeSeconds }) => timeSeconds === time);
-    return [i === 0 ? name : { ...name, blocks: [plain(member.name)] }, ...cosignatureCells(time, made)];
+    return [
+      i === 0 ? name : { ...name, blocks: [plain(member.name)] },
+      ...cosignatureCells(time, made, member.missing),
+    ];
   });
 }
 
@@ -236,10 +239,11 @@ function cells(time: readonly Block[], keys: readonly Block[]): Cell[] {
   ];
 }
 
-function cosignatureCells(time: bigint, made: readonly CosignatureFact[]): Cell[] {
+function cosignatureCells(time: bigint, made: readonly CosignatureFact[], missing: MemberFact['missing']): Cell[] {
   const { beijing, utc } = momentOfSeconds(time);
   const keys = made.map(({ algorithm, keyId }) => plain(`${algorithm} ${keyId}`, look.KEY));
-  return cells([plain(beijing), plain(PHRASES.utc(utc), look.VALUE_EN)], keys);
+  const incomplete = missing.flatMap((algorithm) => both(PHRASES.incomplete(algorithm), look.SOURCE_BOLD, look.SOURCE));
+  return cells([plain(beijing), plain(PHRASES.utc(utc), look.VALUE_EN)], [...keys, ...incomplete]);
 }
 
 function drawLedger(sheet: Sheet, { header, index, checkpoint, commitment, logKeyId }: Facts): void {

@@ -80,6 +80,10 @@ export const PHRASES = {
   court: { zh: '法院', en: 'court' },
   arbitration: { zh: '仲裁机构', en: 'arbitration body' },
   noCosignature: { zh: '本证书中无其签名', en: 'No cosignature in this certificate' },
+  incomplete: (algorithm: string): Phrase => ({
+    zh: `签名不全，缺 ${algorithm}`,
+    en: `Incomplete: no ${algorithm}`,
+  }),
   otherSignatures: (count: number): Phrase => ({
     zh: `另有 ${count} 行签名不属于上列机构，未予列示。`,
     en: `${plural(count, 'other signature line')} of bodies not named above ${count === 1 ? 'is' : 'are'} not listed.`,

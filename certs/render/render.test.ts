@@ -148,6 +148,30 @@ describe('certs/render', function () {
       expect(text).to.include('下列3家法院、2家仲裁机构');
     });
 
+    it('as having cosigned whoever has signed with both keys, and which signature another lacks', async () => {
+      const built = sampleRecord([sampleFile('a.pdf')]);
+      const whole = await sampleProof(built, ['court-4']);
+      // Lines of one key name: Ed25519, then ML-DSA-44.
+      const without = (keyName: string, line: number): ((text: string) => string) => {
+        let seen = -1;
+        return (text) =>
+          text
+            .split('\n')
+            .filter((each) => !each.includes(` ${keyName} `) || ++seen !== line)
+            .join('\n');
+      };
+      const half = without('arbitration-1.probata.example', 0)(without('court-2.probata.example', 1)(whole.checkpoint));
+      const proof = proofBytes({ ...whole, checkpoint: half });
+      const input = { record: built.bytes, proof, signedAt: SIGNED_AT, contentsBytes: 4_096 };
+      const text = pageTexts((await renderCertificate(input, nodeFonts())).bytes).join('\n');
+      expect(flat(text)).to.include('下列2家法院、1家仲裁机构').and.include('2courtsand1arbitrationbodycosigned');
+      expect(text).to.match(
+        /Example Internet Court\n.*\n.*\n.*\nEd25519 [0-9a-f]{8}\n签名不全，缺 ML-DSA-44\nIncomplete: no ML-DSA-44\n/,
+      );
+      expect(text).to.match(/\nML-DSA-44 [0-9a-f]{8}\n签名不全，缺 Ed25519\nIncomplete: no Ed25519\n/);
+      expect(text.match(/签名不全/g)).to.have.length(2);
+    });
+
     it('100 files, and of the 101st that it is in the record', async () => {
       const files = Array.from({ length: 101 }, (_, i) => sampleFile(`证据 ${i + 1}.jpg`, i));
       expect(await textFor(files.slice(0, 100)))

@@ -46,5 +46,6 @@ export const DIGEST: Style = { size: 7.6, leading: 11, color: INK };
 export const DIGEST_LABEL: Style = { size: 6.8, leading: 9.6, color: GREY };
 /** Whose clock, which key name: beneath a value. */
 export const SOURCE: Style = { size: 7.6, leading: 10.4, color: GREY };
+export const SOURCE_BOLD: Style = { ...SOURCE, color: INK, bold: true };
 export const KEY: Style = { size: 8.6, leading: 12.5, color: INK };
 export const FOOT: Style = { size: 7.6, leading: 11, color: GREY };
