@@ -4,6 +4,7 @@
 import { encode } from 'uqr';
 import { hexEncode } from '../../ledger/core/bytes.ts';
 import type { Declared, FilePart } from '../core/record.ts';
+import { hasVisibleText } from '../core/visible.ts';
 import { drawArea, drawLine, drawSquares } from './canvas.ts';
 import type { CosignatureFact, Facts, MemberFact } from './facts.ts';
 import { grouped, humanSize, type Moment, momentOf, momentOfSeconds } from './format.ts';
@@ -55,9 +56,9 @@ function both({ zh, en }: Phrase, style = look.VALUE, styleEn = look.VALUE_EN): 
   return [{ text: zh, style }, ...english(en, styleEn)];
 }
 
-/** Text of the record, or that there is none. */
+/** Text of the record, or that there is none: blanks state nothing. */
 function stated(text: string, style = look.VALUE): Block[] {
-  return text === '' ? [plain(PHRASES.notProvided, look.VALUE_GREY)] : [plain(text, style)];
+  return hasVisibleText(text) ? [plain(text, style)] : [plain(PHRASES.notProvided, look.VALUE_GREY)];
 }
 
 function plain(text: string, style = look.VALUE, gap = 0): Block {
@@ -296,7 +297,7 @@ function drawDeclared(sheet: Sheet, declared: Declared): void {
   sheet.table(columns, (element) => {
     for (const fact of Object.keys(PHRASES.declared) as (keyof Declared)[]) {
       const [label, value] = labelled(PHRASES.declared[fact], stated(declared[fact], look.PROSE)) as [Cell, Cell];
-      sheet.row(element, [label, declared[fact] === '' ? value : { ...value, quoted: true }]);
+      sheet.row(element, [label, hasVisibleText(declared[fact]) ? { ...value, quoted: true } : value]);
     }
   });
 }

@@ -263,6 +263,25 @@ describe('certs/render', function () {
       expect(pages.flatMap(({ beside }) => beside)).to.have.length(1 + 3 + 3);
     });
 
+    it('of a fact without visible text that it is not provided', async () => {
+      const blank = {
+        source: ' ',
+        generation: '\u3164',
+        storage: '\u200b',
+        notarisation: '\n\u3000',
+        witness: '\u2060',
+        corroboration: '',
+      };
+      const input = await inputFor([sampleFile('a')], { declared: blank });
+      const { bytes } = await renderCertificate(input, nodeFonts());
+      expect(
+        pageTexts(bytes)
+          .join('\n')
+          .match(/未提供 Not provided/g),
+      ).to.have.length(6);
+      expect(pageOperators(bytes).join('\n')).not.to.include('0.72 0.55 0.25 rg');
+    });
+
     it('no page more for line feeds', async () => {
       const pagesOf = async (text: string): Promise<number> => {
         const declared = Object.fromEntries(Object.keys(sampleFacts().declared).map((fact) => [fact, text]));
@@ -277,14 +296,14 @@ describe('certs/render', function () {
     it('texts as long as they may be, over several pages', async () => {
       const long = {
         source: '很长的说明，'.repeat(333),
-        generation: '\u0000'.repeat(2_000),
+        generation: `x${'\u0000'.repeat(1_999)}`,
         storage: 'x'.repeat(2_000),
       };
       const input = await inputFor([sampleFile('\u202e'.repeat(255))], {
         declared: { ...sampleFacts().declared, ...long },
       });
       const pages = pageTexts((await renderCertificate(input, nodeFonts())).bytes);
-      expect(pages.join('').match(/‹U\+0000›/g)).to.have.length(2_000);
+      expect(pages.join('').match(/‹U\+0000›/g)).to.have.length(1_999);
       expect(pages.join('').match(/‹U\+202E›/g)).to.have.length(255);
       expect(pages.join('').match(/很/g)).to.have.length(333);
       for (const [i, page] of pages.entries()) expect(page).to.include(`第 ${i + 1} 页，共 ${pages.length} 页`);
