@@ -21,7 +21,8 @@ const QR_MODULE = 1.9;
 const QR_TOP = 50;
 const LABEL_WIDTH = 112;
 const VALUE_X = 124;
-/** Columns, left edge and width: institutions, times, keys. */
+/** Columns, left edge and width: numbers of files, of which "10000" is the widest; institutions, times, keys. */
+const FILE = [0, 30] as const;
 const WHO = [0, 244] as const;
 const WHEN = [254, 130] as const;
 const KEYS = [390, 98] as const;
@@ -158,7 +159,7 @@ function drawStatement(sheet: Sheet, facts: Facts): void {
 function drawFiles(sheet: Sheet, { files }: Facts): void {
   sheet.heading(PHRASES.files.zh, PHRASES.files.en);
   const columns = [
-    heads(PHRASES.fileNumber, 0, 26),
+    heads(PHRASES.fileNumber, ...FILE),
     heads(PHRASES.fileName, 32, 164),
     heads(PHRASES.fileDigests, 206, 282),
   ];
@@ -175,7 +176,7 @@ function fileRow(file: FilePart): Cell[] {
   const sm3 = file.sm3 === undefined ? [plain(PHRASES.sm3Missing, look.DIGEST_LABEL, 3)] : digest('SM3', file.sm3);
   const size = plain(PHRASES.bytes(grouped(file.size), humanSize(file.size)), look.SOURCE, 1);
   return [
-    { x: 0, width: 26, blocks: [plain(String(file.index))] },
+    { x: FILE[0], width: FILE[1], blocks: [plain(String(file.index))] },
     {
       x: 32,
       width: 164,
