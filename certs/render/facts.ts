@@ -17,9 +17,13 @@ import {
   type RecordMember,
 } from '../core/record.ts';
 
+/** A member has a key of each, and the policy needs both of them. */
+const ALGORITHMS = ['Ed25519', 'ML-DSA-44'] as const;
+type Algorithm = (typeof ALGORITHMS)[number];
+
 /** One cosignature line of the checkpoint, as it presents itself. */
 export interface CosignatureFact {
-  readonly algorithm: 'Ed25519' | 'ML-DSA-44';
+  readonly algorithm: Algorithm;
   /** 8 hex digits. */
   readonly keyId: string;
   /** Seconds since 1970, UTC, by the cosigner's clock. */
@@ -28,6 +32,8 @@ export interface CosignatureFact {
 
 export interface MemberFact extends RecordMember {
   readonly cosignatures: readonly CosignatureFact[];
+  /** Algorithms of which it has no line. It counts as having cosigned when there is none. */
+  readonly missing: readonly Algorithm[];
 }
 
 /** Everything a certificate states. */
@@ -71,12 +77,15 @@ export function readFacts(record: Uint8Array, proof: Uint8Array): Facts {
     index,
     checkpoint: parseCheckpoint(note.text),
     logKeyId: logLine === undefined ? undefined : keyIdOf(logLine),
-    members: head.members.map((member) => ({
-      ...member,
-      cosignatures: cosignaturesOf(member.keyName, note.signatures),
-    })),
+    members: head.members.map((member) => memberFact(member, note.signatures)),
     otherSignatures: note.signatures.filter(({ name }) => !named.has(name)).length,
   };
+}
+
+function memberFact(member: RecordMember, lines: readonly NoteSignature[]): MemberFact {
+  const cosignatures = cosignaturesOf(member.keyName, lines);
+  const missing = ALGORITHMS.filter((each) => !cosignatures.some(({ algorithm }) => algorithm === each));
+  return { ...member, cosignatures, missing };
 }
 
 /** Cosignatures carry their time in front (tlog-cosignature, `timestamped_signature`); their length tells the algorithm. */

@@ -15,10 +15,15 @@ declare module 'fontkit' {
     readonly glyphs: readonly FontkitGlyph[];
     readonly positions: readonly FontkitPosition[];
   }
+  export interface FontkitPositioning {
+    /** Returns whether the lookup applied, so that no further one of its kind is tried on this glyph. */
+    applyLookup(type: number, table: object): boolean;
+  }
   export interface FontkitFont {
     readonly unitsPerEm: number;
     readonly characterSet: readonly number[];
     hasGlyphForCodePoint(codePoint: number): boolean;
+    glyphForCodePoint(codePoint: number): FontkitGlyph;
     layout(
       text: string,
       /** OpenType features to turn on or off; the others are as the script wants them. */
@@ -31,6 +36,8 @@ declare module 'fontkit' {
     getGlyph(id: number, codePoints?: readonly number[]): FontkitGlyph;
     /** Internal: the glyph objects made so far. */
     _glyphs: Record<number, FontkitGlyph>;
+    /** Internal: what shapes; without a positioning processor when the font has no GPOS table. */
+    readonly _layoutEngine: { readonly engine?: { readonly GPOSProcessor: FontkitPositioning | null } };
   }
   export function create(bytes: Uint8Array): FontkitFont;
 }

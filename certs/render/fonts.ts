@@ -2,7 +2,7 @@
 // in a browser too; the digests make sure that everyone draws with the same glyphs.
 // Not here: which font a character takes (clusters.ts), where glyphs go on the page (lines.ts).
 
-import { create, type FontkitFont, type FontkitGlyph } from 'fontkit';
+import { create, type FontkitFont, type FontkitGlyph, type FontkitRun } from 'fontkit';
 import { hexEncode } from '../../ledger/core/bytes.ts';
 import { sha256 } from '../../ledger/core/hash.ts';
 import { CertError } from '../core/errors.ts';
@@ -72,6 +72,7 @@ export class Face {
     this.name = name;
     this.font = font;
     forgetFirstUse(font);
+    allowMissingAnchors(font);
   }
 
   has(codePoint: number): boolean {
@@ -99,7 +100,7 @@ export class Face {
 
   #layout(text: string, direction: 'ltr' | 'rtl', features: Readonly<Record<string, boolean>>): Glyph[] {
     const scale = 1000 / this.font.unitsPerEm;
-    const { glyphs, positions } = this.font.layout(text, features, FONT_FILES[this.name].script, undefined, direction);
+    const { glyphs, positions } = this.#run(text, direction, features);
     return glyphs.map((glyph, i) => {
       const position = positions[i];
       if (position === undefined || glyph.id === 0) throw new Error('invariant: text is shaped in a font that has it');
@@ -113,6 +114,37 @@ export class Face {
       };
     });
   }
+
+  /** A text that fontkit cannot shape is drawn character by character: an acknowledged deposit must always have its certificate. */
+  #run(text: string, direction: 'ltr' | 'rtl', features: Readonly<Record<string, boolean>>): FontkitRun {
+    try {
+      return this.font.layout(text, features, FONT_FILES[this.name].script, undefined, direction);
+    } catch {
+      const characters = direction === 'rtl' ? Array.from(text).reverse() : Array.from(text);
+      const glyphs = characters.map((character) => this.font.glyphForCodePoint(character.codePointAt(0) as number));
+      return {
+        glyphs,
+        positions: glyphs.map(({ advanceWidth }) => ({ xAdvance: advanceWidth, xOffset: 0, yOffset: 0 })),
+      };
+    }
+  }
+}
+
+/**
+ * OpenType lets a letter or mark have no anchor for some marks: there the lookup does not apply (GPOS, "Mark-to-Base Attachment").
+ * fontkit reads the missing anchor instead and throws, with whatever else the text holds: here the lookup that fails does not apply.
+ */
+function allowMissingAnchors(font: FontkitFont): void {
+  const positioning = font._layoutEngine.engine?.GPOSProcessor;
+  if (positioning == null) return;
+  const apply = positioning.applyLookup.bind(positioning);
+  positioning.applyLookup = (type, table) => {
+    try {
+      return apply(type, table);
+    } catch {
+      return false;
+    }
+  };
 }
 
 /**

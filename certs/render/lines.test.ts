@@ -1,6 +1,8 @@
 import { expect } from 'chai';
-import { nodeFonts } from './fonts-node.ts';
-import { type Line, layOut, type Style } from './lines.ts';
+import { loadFonts } from './fonts.ts';
+import { nodeFonts, readFontFile } from './fonts-node.ts';
+import { type Line, layOut, PROSE_LINES_MAX, type Style } from './lines.ts';
+import { everyCodePoint, everyMark, unshaped } from './testing.ts';
 
 const STYLE: Style = { size: 10, leading: 14, color: [0, 0, 0] };
 const NAME: Style = { ...STYLE, name: true };
@@ -60,6 +62,22 @@ describe('certs/render/lines', function () {
     for (const style of [STYLE, NAME]) expect(texts('a\nb', 100, style)).to.deep.equal(['a‹U+000A›b']);
   });
 
+  it('draws one empty line where a text has several, and none at its ends', () => {
+    const prose = { ...STYLE, prose: true };
+    for (const gap of ['\n\n', '\n\n\n', '\n \r\n\t\n\u3000\r', '\n'.repeat(2_000)]) {
+      expect(texts(`\n${gap}a${gap}b${gap}`, 100, prose)).to.deep.equal(['a', '', 'b']);
+    }
+    expect(texts(' \n ', 100, prose)).to.deep.equal([]);
+  });
+
+  it('starts no more lines in prose than there may be, and loses nothing of the rest', () => {
+    const prose = { ...STYLE, prose: true };
+    const within = texts('x\n'.repeat(PROSE_LINES_MAX), 100, prose);
+    expect(within).to.deep.equal(Array.from({ length: PROSE_LINES_MAX }, () => 'x'));
+    const beyond = texts(`${'x\n'.repeat(PROSE_LINES_MAX + 1)}y`, 400, prose);
+    expect(beyond).to.deep.equal([...within.slice(1), 'x‹U+000A›x‹U+000A›y']);
+  });
+
   it('puts right-to-left text in visual order, with brackets mirrored', () => {
     const [name] = lines('(חוזה) 2.pdf', 200, NAME);
     expect(textOf(name)).to.equal('(הזוח) 2.pdf');
@@ -67,6 +85,50 @@ describe('certs/render/lines', function () {
     expect(textOf(prose)).to.equal('abc (םולש)');
     expect(prose?.rightToLeft).to.equal(true);
     expect(name?.rightToLeft).to.equal(false);
+  });
+
+  it('leaves a character as it is when its font has no mirrored form of it', () => {
+    for (const character of '∉∊∕∟∠∽≃⊘') expect(textOf(lines(`חוזה 3${character}4.pdf`, 200)[0])).to.include(character);
+  });
+
+  it('draws every character, alone and among letters that run from right to left', () => {
+    const isIdeograph = (codePoint: number): boolean =>
+      codePoint >= 0x2e80 && !(codePoint >= 0xfb00 && codePoint < 0x20000);
+    // Ideographs are all alike, and the slow suite has the others.
+    const some = everyCodePoint(nodeFonts()).filter((codePoint, i) => !isIdeograph(codePoint) || i % 64 === 0);
+    const samples = [
+      ...some.map((codePoint) => String.fromCodePoint(codePoint)),
+      ...some.map((codePoint) => `ش${String.fromCodePoint(codePoint)}ش`),
+      ...everyMark().map((mark) => `a${String.fromCodePoint(mark)}`),
+    ];
+    expect(unshaped(samples, NAME)).to.deep.equal([]);
+  });
+
+  it('places marks that have no anchor as others do, and the dots of letters beside them', () => {
+    const marks = (text: string) =>
+      lines(text, 200)[0]
+        ?.spans.flatMap(({ glyphs }) => glyphs)
+        .filter(({ advance }) => advance === 0)
+        .map(({ id, dx, dy }) => [id, dx, dy]);
+    // As HarfBuzz 12 shapes them.
+    expect(marks('\u06a5')).to.deep.equal([[322, 625, -28]]);
+    expect(marks('\u0761')).to.deep.equal([[321, 625, -28]]);
+    expect(marks('ب\u06d6')).to.deep.equal([
+      [468, 0, 0],
+      [315, 410, -23],
+    ]);
+  });
+
+  it('draws what cannot be shaped character by character', () => {
+    const fonts = loadFonts(readFontFile);
+    for (const name of ['sc-regular', 'arabic-regular', 'emoji-regular'] as const) {
+      fonts.face(name).font.layout = () => {
+        throw new Error('not shaped');
+      };
+    }
+    const [line] = layOut(fonts, 'a عقد 👩🏽', STYLE, 200);
+    expect(textOf(line)).to.equal('a دقع 👩🏽');
+    expect(line?.width).to.be.greaterThan(4_000);
   });
 
   it('joins Arabic letters', () => {

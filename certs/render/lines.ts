@@ -3,7 +3,7 @@
 
 import bidiFactory, { type Bidi } from 'bidi-js';
 import { type Cluster, clustersOf, clustersOfName } from './clusters.ts';
-import type { FontName, Fonts, Glyph } from './fonts.ts';
+import type { Face, FontName, Fonts, Glyph } from './fonts.ts';
 
 /** How a text looks. */
 export interface Style {
@@ -16,7 +16,7 @@ export interface Style {
   readonly bold?: boolean;
   /** Latin text: quotation marks and apostrophes are as narrow as its letters. */
   readonly latin?: boolean;
-  /** Line feeds start new lines; elsewhere they are shown as what they are. */
+  /** Line feeds start new lines, up to {@link PROSE_LINES_MAX}; elsewhere they are shown as what they are. */
   readonly prose?: boolean;
   /** A file name: breaks anywhere sensible, shows unseen spaces, and runs left to right. */
   readonly name?: boolean;
@@ -46,12 +46,24 @@ const bidi = (bidiFactory as unknown as () => Bidi)();
  * @param width points available
  */
 export function layOut(fonts: Fonts, text: string, style: Style, width: number): Line[] {
-  const paragraphs = style.prose === true ? text.replace(/\r\n?/g, '\n').replaceAll('\t', ' ').split('\n') : [text];
-  return paragraphs.flatMap((paragraph) => {
+  return (style.prose === true ? paragraphsOf(text) : [text]).flatMap((paragraph) => {
     const clusters =
       style.name === true ? clustersOfName(fonts, paragraph) : clustersOf(fonts, paragraph, style.bold === true);
     return layOutParagraph(fonts, clusters, style, width);
   });
+}
+
+/** Lines that a text may start by line feeds; further ones are shown as what they are, or two characters would fill a line. */
+export const PROSE_LINES_MAX = 100;
+
+/** An empty line divides a text and does nothing else: who could write several would push what follows to a page of its own. */
+function paragraphsOf(text: string): string[] {
+  const lines = text.replace(/\r\n?/g, '\n').replaceAll('\t', ' ').split('\n');
+  const all = lines.map((line) => (/^[ \u3000]*$/.test(line) ? '' : line));
+  const paragraphs = all.filter((line, i) => line !== '' || (all[i - 1] ?? '') !== '');
+  if (paragraphs.at(-1) === '') paragraphs.pop();
+  const rest = paragraphs.splice(PROSE_LINES_MAX - 1);
+  return rest.length === 0 ? paragraphs : [...paragraphs, rest.join('\n')];
 }
 
 /** A run of clusters that share font and direction and are not broken; the unit of shaping. */
@@ -166,13 +178,20 @@ function isSameRun(a: Cluster | undefined, b: Cluster | undefined): boolean {
 function shape({ fonts, style }: Shaper, clusters: readonly Cluster[], level: number): Segment {
   const { font, notation } = clusters[0] as Cluster;
   const rightToLeft = level % 2 === 1 && !notation;
-  const text = clusters.map(({ text }) => (rightToLeft ? (bidi.getMirroredCharacter(text) ?? text) : text)).join('');
+  const face = fonts.face(font);
+  const text = clusters.map(({ text }) => (rightToLeft ? mirrored(face, text) : text)).join('');
   const glyphs =
     font === 'emoji-regular'
       ? (rightToLeft ? clusters.toReversed() : clusters).flatMap((cluster) => emojiGlyph(fonts, cluster))
-      : fonts.face(font).shape(text, rightToLeft ? 'rtl' : 'ltr', style.latin);
+      : face.shape(text, rightToLeft ? 'rtl' : 'ltr', style.latin);
   const width = glyphs.reduce((sum, { advance }) => sum + advance, 0);
   return { clusters, level, glyphs, width, isSpace: isSpace(clusters[0] as Cluster) };
+}
+
+/** UAX #9 rule L4. A font may have one of a pair and not the other: then the character stays as it is. */
+function mirrored(face: Face, text: string): string {
+  const other = bidi.getMirroredCharacter(text);
+  return other !== null && face.has(other.codePointAt(0) as number) ? other : text;
 }
 
 /** An emoji is one glyph that stands for its whole sequence, joiners included. */

@@ -4,6 +4,7 @@
 import { encode } from 'uqr';
 import { hexEncode } from '../../ledger/core/bytes.ts';
 import type { Declared, FilePart } from '../core/record.ts';
+import { hasVisibleText } from '../core/visible.ts';
 import { drawArea, drawLine, drawSquares } from './canvas.ts';
 import type { CosignatureFact, Facts, MemberFact } from './facts.ts';
 import { grouped, humanSize, type Moment, momentOf, momentOfSeconds } from './format.ts';
@@ -20,7 +21,8 @@ const QR_MODULE = 1.9;
 const QR_TOP = 50;
 const LABEL_WIDTH = 112;
 const VALUE_X = 124;
-/** Columns, left edge and width: institutions, times, keys. */
+/** Columns, left edge and width: numbers of files, of which "10000" is the widest; institutions, times, keys. */
+const FILE = [0, 30] as const;
 const WHO = [0, 244] as const;
 const WHEN = [254, 130] as const;
 const KEYS = [390, 98] as const;
@@ -55,9 +57,9 @@ function both({ zh, en }: Phrase, style = look.VALUE, styleEn = look.VALUE_EN): 
   return [{ text: zh, style }, ...english(en, styleEn)];
 }
 
-/** Text of the record, or that there is none. */
+/** Text of the record, or that there is none: blanks state nothing. */
 function stated(text: string, style = look.VALUE): Block[] {
-  return text === '' ? [plain(PHRASES.notProvided, look.VALUE_GREY)] : [plain(text, style)];
+  return hasVisibleText(text) ? [plain(text, style)] : [plain(PHRASES.notProvided, look.VALUE_GREY)];
 }
 
 function plain(text: string, style = look.VALUE, gap = 0): Block {
@@ -70,7 +72,14 @@ function heads(phrase: Phrase, x: number, width: number): Cell {
 
 /** A row of two columns: what it is, and what it says. */
 function labelled(label: Phrase, blocks: readonly Block[]): Cell[] {
-  const name: Cell = { x: 0, width: LABEL_WIDTH, blocks: both(label, look.LABEL, look.LABEL_EN), heads: 'Row' };
+  const again = { zh: label.zh + PHRASES.continued.zh, en: label.en + PHRASES.continued.en };
+  const name: Cell = {
+    x: 0,
+    width: LABEL_WIDTH,
+    blocks: both(label, look.LABEL, look.LABEL_EN),
+    heads: 'Row',
+    continued: both(again, look.LABEL, look.LABEL_EN),
+  };
   return [name, { x: VALUE_X, width: look.WIDTH - VALUE_X, blocks }];
 }
 
@@ -127,7 +136,7 @@ function drawQr(sheet: Sheet, id: string, commitment: string): void {
 function drawStatement(sheet: Sheet, facts: Facts): void {
   const { header, members } = facts;
   const received = momentOf(header.received);
-  const cosigned = members.filter(({ cosignatures }) => cosignatures.length > 0);
+  const cosigned = members.filter(({ missing }) => missing.length === 0);
   const statement = PHRASES.statement({
     how: header.capture.how,
     platform: header.platform.name,
@@ -150,7 +159,7 @@ function drawStatement(sheet: Sheet, facts: Facts): void {
 function drawFiles(sheet: Sheet, { files }: Facts): void {
   sheet.heading(PHRASES.files.zh, PHRASES.files.en);
   const columns = [
-    heads(PHRASES.fileNumber, 0, 26),
+    heads(PHRASES.fileNumber, ...FILE),
     heads(PHRASES.fileName, 32, 164),
     heads(PHRASES.fileDigests, 206, 282),
   ];
@@ -167,7 +176,7 @@ function fileRow(file: FilePart): Cell[] {
   const sm3 = file.sm3 === undefined ? [plain(PHRASES.sm3Missing, look.DIGEST_LABEL, 3)] : digest('SM3', file.sm3);
   const size = plain(PHRASES.bytes(grouped(file.size), humanSize(file.size)), look.SOURCE, 1);
   return [
-    { x: 0, width: 26, blocks: [plain(String(file.index))] },
+    { x: FILE[0], width: FILE[1], blocks: [plain(String(file.index))] },
     {
       x: 32,
       width: 164,
@@ -218,7 +227,10 @@ function memberRows(member: MemberFact): Cell[][] {
   if (times.length === 0) return [[name, ...cells(both(PHRASES.noCosignature, look.VALUE_EN), [])]];
   return times.map((time, i) => {
     const made = member.cosignatures.filter(({ timeSeconds }) => timeSeconds === time);
-    return [i === 0 ? name : { ...name, blocks: [plain(member.name)] }, ...cosignatureCells(time, made)];
+    return [
+      i === 0 ? name : { ...name, blocks: [plain(member.name)] },
+      ...cosignatureCells(time, made, member.missing),
+    ];
   });
 }
 
@@ -229,10 +241,11 @@ function cells(time: readonly Block[], keys: readonly Block[]): Cell[] {
   ];
 }
 
-function cosignatureCells(time: bigint, made: readonly CosignatureFact[]): Cell[] {
+function cosignatureCells(time: bigint, made: readonly CosignatureFact[], missing: MemberFact['missing']): Cell[] {
   const { beijing, utc } = momentOfSeconds(time);
   const keys = made.map(({ algorithm, keyId }) => plain(`${algorithm} ${keyId}`, look.KEY));
-  return cells([plain(beijing), plain(PHRASES.utc(utc), look.VALUE_EN)], keys);
+  const incomplete = missing.flatMap((algorithm) => both(PHRASES.incomplete(algorithm), look.SOURCE_BOLD, look.SOURCE));
+  return cells([plain(beijing), plain(PHRASES.utc(utc), look.VALUE_EN)], [...keys, ...incomplete]);
 }
 
 function drawLedger(sheet: Sheet, { header, index, checkpoint, commitment, logKeyId }: Facts): void {
@@ -270,11 +283,24 @@ function drawRules(sheet: Sheet, { header }: Facts): void {
     ]),
     labelled(PHRASES.article17b, [...stated(submitter.relation), plain(PHRASES.relation, look.SOURCE)]),
     labelled(PHRASES.article17c, both(PHRASES.article17cText)),
-    labelled(PHRASES.article18, both(PHRASES.article18Text)),
-    ...(Object.keys(PHRASES.declared) as (keyof Declared)[]).map((fact) => {
-      return labelled(PHRASES.declared[fact], stated(declared[fact], look.PROSE));
-    }),
   ]);
+  drawDeclared(sheet, declared);
+}
+
+/** What the submitter says. That it is unchecked heads every page of it, and a line marks his words: he may write what looks like ours. */
+function drawDeclared(sheet: Sheet, declared: Declared): void {
+  sheet.y += 8;
+  sheet.keepTogether();
+  const columns = [
+    heads(PHRASES.article18, 0, LABEL_WIDTH),
+    heads(PHRASES.article18Text, VALUE_X, look.WIDTH - VALUE_X),
+  ];
+  sheet.table(columns, (element) => {
+    for (const fact of Object.keys(PHRASES.declared) as (keyof Declared)[]) {
+      const [label, value] = labelled(PHRASES.declared[fact], stated(declared[fact], look.PROSE)) as [Cell, Cell];
+      sheet.row(element, [label, hasVisibleText(declared[fact]) ? { ...value, quoted: true } : value]);
+    }
+  });
 }
 
 function drawVerification(sheet: Sheet): void {

@@ -31,6 +31,8 @@ export const PHRASES = {
   qrAlt: '二维码，内容为存证编号与承诺值 QR code with the certificate number and the commitment',
   signature: '认证签名，不可见 Certification signature, invisible',
   notProvided: '未提供 Not provided',
+  /** Behind the label of a row that is longer than a page. */
+  continued: { zh: '（续）', en: ' (continued)' },
 
   // What this certificate says
   statement: (o: Statement): Phrase => ({
@@ -78,6 +80,10 @@ export const PHRASES = {
   court: { zh: '法院', en: 'court' },
   arbitration: { zh: '仲裁机构', en: 'arbitration body' },
   noCosignature: { zh: '本证书中无其签名', en: 'No cosignature in this certificate' },
+  incomplete: (algorithm: string): Phrase => ({
+    zh: `签名不全，缺 ${algorithm}`,
+    en: `Incomplete: no ${algorithm}`,
+  }),
   otherSignatures: (count: number): Phrase => ({
     zh: `另有 ${count} 行签名不属于上列机构，未予列示。`,
     en: `${plural(count, 'other signature line')} of bodies not named above ${count === 1 ? 'is' : 'are'} not listed.`,
@@ -134,8 +140,8 @@ export const PHRASES = {
   },
   article18: { zh: '第十八条 上链前', en: 'Art. 18: before entry' },
   article18Text: {
-    zh: '以下六项为提交人申报，平台照录，未经核实。',
-    en: 'As declared by the submitter; recorded, not checked, by the platform.',
+    zh: '以下六项为提交人申报，平台照录，未经核实；竖线旁为提交人原文。',
+    en: "As declared by the submitter; recorded, not checked, by the platform. Beside a line: the submitter's text.",
   },
   declared: {
     source: { zh: '具体来源', en: 'Source' },

@@ -20,6 +20,9 @@ describe('certs/render of 10,000 files', () => {
     expect(pageTexts(whole).join('').replace(/\s/g, '')).to.include('其余9,900个文件').and.include('10,000个文件');
     expect(Buffer.from(whole).indexOf(Buffer.from(built.bytes))).to.be.greaterThan(0);
 
+    const last = await draw(formatRecord(showFiles(built.record, [10_000])));
+    expect(pageTexts(last).join('\n')).to.include('\n10000\n证据 10000.jpg\n');
+
     const all = Array.from({ length: 9_999 }, (_, i) => i + 1);
     const most = await draw(formatRecord(showFiles(built.record, all)));
     expect(pageTexts(most).join('').replace(/\s/g, ''))

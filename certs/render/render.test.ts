@@ -9,7 +9,7 @@ import { proofBytes, sampleFacts, sampleFile, sampleProof, sampleRecord } from '
 import { loadFonts } from './fonts.ts';
 import { nodeFonts, readFontFile } from './fonts-node.ts';
 import { type RenderedPdf, type RenderInput, renderCertificate, rendererId } from './render.ts';
-import { pageTexts, usedGlyphCodes } from './testing.ts';
+import { pageOperators, pageTexts, usedGlyphCodes } from './testing.ts';
 
 const SIGNED_AT = '2026-11-22T07:52:41Z';
 const nativeSha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
@@ -49,7 +49,7 @@ describe('certs/render', function () {
       ]);
       const rendered = await renderCertificate({ ...input, contentsBytes: 8_192 }, nodeFonts());
       // Changed? Raise LAYOUT_VERSION in renderer-id.ts: certificates drawn before must not be redrawn with this code.
-      expect(digestOf(rendered)).to.equal('150c453be6833d5936f206d194ec972f26f0cf1703bdbb5ffb59b0ad7f829f27');
+      expect(digestOf(rendered)).to.equal('9bb5751c3288f73e1e2376ff24cd8f32d647f96888b8c22e39fece503cd65a63');
     });
 
     it('whatever was drawn before in the same process', async () => {
@@ -148,6 +148,30 @@ describe('certs/render', function () {
       expect(text).to.include('下列3家法院、2家仲裁机构');
     });
 
+    it('as having cosigned whoever has signed with both keys, and which signature another lacks', async () => {
+      const built = sampleRecord([sampleFile('a.pdf')]);
+      const whole = await sampleProof(built, ['court-4']);
+      // Lines of one key name: Ed25519, then ML-DSA-44.
+      const without = (keyName: string, line: number): ((text: string) => string) => {
+        let seen = -1;
+        return (text) =>
+          text
+            .split('\n')
+            .filter((each) => !each.includes(` ${keyName} `) || ++seen !== line)
+            .join('\n');
+      };
+      const half = without('arbitration-1.probata.example', 0)(without('court-2.probata.example', 1)(whole.checkpoint));
+      const proof = proofBytes({ ...whole, checkpoint: half });
+      const input = { record: built.bytes, proof, signedAt: SIGNED_AT, contentsBytes: 4_096 };
+      const text = pageTexts((await renderCertificate(input, nodeFonts())).bytes).join('\n');
+      expect(flat(text)).to.include('下列2家法院、1家仲裁机构').and.include('2courtsand1arbitrationbodycosigned');
+      expect(text).to.match(
+        /Example Internet Court\n.*\n.*\n.*\nEd25519 [0-9a-f]{8}\n签名不全，缺 ML-DSA-44\nIncomplete: no ML-DSA-44\n/,
+      );
+      expect(text).to.match(/\nML-DSA-44 [0-9a-f]{8}\n签名不全，缺 Ed25519\nIncomplete: no Ed25519\n/);
+      expect(text.match(/签名不全/g)).to.have.length(2);
+    });
+
     it('100 files, and of the 101st that it is in the record', async () => {
       const files = Array.from({ length: 101 }, (_, i) => sampleFile(`证据 ${i + 1}.jpg`, i));
       expect(await textFor(files.slice(0, 100)))
@@ -207,17 +231,79 @@ describe('certs/render', function () {
       expect(text).to.include('(2026) הזוח.pdf').and.include('راجيإ دقع');
     });
 
+    it('signs without a mirrored form, letters and marks without an anchor', async () => {
+      const text = await textFor(['חוזה 3∕4.pdf', 'ڥ.txt', 'a\u0615.txt'].map((name) => sampleFile(name)));
+      expect(text).to.include('4∕3 הזוח.pdf').and.include('ڥ').and.include('a\u0615.txt');
+    });
+
+    it('over and beside all that the submitter declares whose words they are, and that nobody checked them', async () => {
+      const word = '第七项核验结论';
+      const long = `${word}经法院核验，文件真实。\n`.repeat(90);
+      const declared = { ...sampleFacts().declared, generation: long, storage: '', corroboration: long };
+      const { bytes } = await renderCertificate(await inputFor([sampleFile('a')], { declared }), nodeFonts());
+      const operators = pageOperators(bytes);
+      const pages = pageTexts(bytes).map((text, i) => ({
+        lines: text.split(word).length - 1,
+        text,
+        // Points of the lines beside the submitter's words.
+        beside: [...String(operators[i]).matchAll(/^0\.72 0\.55 0\.25 rg 180 \S+ 1\.5 (\S+) re f/gm)].map(
+          ([, height]) => Number(height),
+        ),
+      }));
+      expect(pages.filter(({ lines }) => lines > 0)).to.have.length.greaterThan(4);
+      for (const { lines, text, beside } of pages.filter(({ lines }) => lines > 0)) {
+        expect(text).to.include('第十八条 上链前').and.include('以下六项为提交人申报，平台照录，未经核实');
+        expect(Math.max(...beside)).to.be.at.most(720);
+        expect(beside.reduce((sum, height) => sum + height, 0)).to.be.at.least(lines * 14);
+      }
+      const all = pages.map(({ text }) => text).join('\n');
+      expect(all.match(/生成机制（续）\nHow generated \(continued\)\n/g)).to.have.length(2);
+      expect(all.match(/关联印证数据（续）\nCorroborating data \(continued\)\n/g)).to.have.length(2);
+      // Two facts on three pages each, and the source on one: that the others are not provided is the platform's word.
+      expect(pages.flatMap(({ beside }) => beside)).to.have.length(1 + 3 + 3);
+    });
+
+    it('of a fact without visible text that it is not provided', async () => {
+      const blank = {
+        source: ' ',
+        generation: '\u3164',
+        storage: '\u200b',
+        notarisation: '\n\u3000',
+        witness: '\u2060',
+        corroboration: '',
+      };
+      const input = await inputFor([sampleFile('a')], { declared: blank });
+      const { bytes } = await renderCertificate(input, nodeFonts());
+      expect(
+        pageTexts(bytes)
+          .join('\n')
+          .match(/未提供 Not provided/g),
+      ).to.have.length(6);
+      expect(pageOperators(bytes).join('\n')).not.to.include('0.72 0.55 0.25 rg');
+    });
+
+    it('no page more for line feeds', async () => {
+      const pagesOf = async (text: string): Promise<number> => {
+        const declared = Object.fromEntries(Object.keys(sampleFacts().declared).map((fact) => [fact, text]));
+        const change = { declared: { ...sampleFacts().declared, ...declared } };
+        return pageTexts((await renderCertificate(await inputFor([sampleFile('a')], change), nodeFonts())).bytes)
+          .length;
+      };
+      expect(await pagesOf(`a${'\n'.repeat(1_990)}b`)).to.equal(await pagesOf('a\n\nb'));
+      expect(await pagesOf('a\n'.repeat(1_000))).to.be.below(36);
+    });
+
     it('texts as long as they may be, over several pages', async () => {
       const long = {
         source: '很长的说明，'.repeat(333),
-        generation: '\u0000'.repeat(2_000),
+        generation: `x${'\u0000'.repeat(1_999)}`,
         storage: 'x'.repeat(2_000),
       };
       const input = await inputFor([sampleFile('\u202e'.repeat(255))], {
         declared: { ...sampleFacts().declared, ...long },
       });
       const pages = pageTexts((await renderCertificate(input, nodeFonts())).bytes);
-      expect(pages.join('').match(/‹U\+0000›/g)).to.have.length(2_000);
+      expect(pages.join('').match(/‹U\+0000›/g)).to.have.length(1_999);
       expect(pages.join('').match(/‹U\+202E›/g)).to.have.length(255);
       expect(pages.join('').match(/很/g)).to.have.length(333);
       for (const [i, page] of pages.entries()) expect(page).to.include(`第 ${i + 1} 页，共 ${pages.length} 页`);

@@ -7,7 +7,7 @@ import { canonicalJson } from '../../ledger/core/json.ts';
 import { FONT_FILES } from './fonts.ts';
 
 /** Raised with every change to these files that changes a byte; a test over fixed inputs notices when it was forgotten. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 /** The packages whose code makes bytes. A test compares them with what is installed. */
 export const LIBRARIES = {

@@ -7,7 +7,7 @@ import type { CertificateDocument } from './document.ts';
 import type { Fonts } from './fonts.ts';
 import type { Element } from './kit.ts';
 import { type Line, layOut, type Style } from './lines.ts';
-import { BOTTOM, HEADING, HEADING_EN, LEFT, NAVY, RULE, TOP, WIDTH } from './styles.ts';
+import { BOTTOM, HEADING, HEADING_EN, LEFT, NAVY, QUOTE, QUOTE_INSET, RULE, TOP, WIDTH } from './styles.ts';
 
 /** Text in one style. */
 export interface Block {
@@ -27,6 +27,10 @@ export interface Cell {
   readonly blocks: readonly Block[];
   /** A heading of its row or column. */
   readonly heads?: 'Row' | 'Column';
+  /** What stands here on the further pages of a row that is longer than a page. */
+  readonly continued?: readonly Block[];
+  /** Somebody else's words: a line runs beside all of them. */
+  readonly quoted?: true;
 }
 
 export interface RowOptions {
@@ -87,7 +91,7 @@ export class Sheet {
   /** A section's heading, kept together with what follows. */
   heading(text: string, textEn: string): void {
     if (this.y > TOP) this.y += 14;
-    if (this.y + HEADING_COMPANY > BOTTOM) this.newPage();
+    this.keepTogether();
     const { document } = this;
     const element = document.element(document.root, 'H2');
     document.artifact(() => drawArea(document, LEFT, this.y + 3.2, 3, 12.4, NAVY));
@@ -101,6 +105,11 @@ export class Sheet {
     document.mark(span, () => drawLine(document, lineEn, HEADING_EN, after, baseline, WIDTH));
     element.end();
     this.y += HEADING.leading + 4;
+  }
+
+  /** Starts a new page when there is no room for a heading with some of what follows. */
+  keepTogether(): void {
+    if (this.y + HEADING_COMPANY > BOTTOM) this.newPage();
   }
 
   /** Starts a table; its column heads, if any, are repeated on every page. */
@@ -133,7 +142,9 @@ export class Sheet {
   }
 
   #open(cell: Cell): Omit<OpenCell, 'element'> {
-    return { cell, placed: place(this.fonts, cell), spans: new Map(), next: 0 };
+    const inset = cell.quoted === undefined ? 0 : QUOTE_INSET;
+    const inner = { ...cell, x: cell.x + inset, width: cell.width - inset };
+    return { cell: inner, placed: place(this.fonts, inner), spans: new Map(), next: 0 };
   }
 
   #flow(cells: readonly OpenCell[], options: RowOptions): void {
@@ -141,19 +152,22 @@ export class Sheet {
     const height = Math.max(...cells.map(({ placed }) => heightOf(placed))) + 2 * padding;
     const fitsOnAPage = height <= BOTTOM - TOP - CUT_ROOM_MIN;
     if (this.y + height > BOTTOM && (fitsOnAPage || BOTTOM - this.y < CUT_ROOM_MIN)) this.newPage();
-    while (cells.some(({ next, placed }) => next < placed.length)) {
-      if (cells.some(({ next }) => next > 0)) this.newPage();
-      this.#slice(cells, options, padding);
+    for (let page = 0; cells.some(({ next, placed }) => next < placed.length); page++) {
+      if (page > 0) this.newPage();
+      this.#slice(cells, options, padding, page > 0);
     }
     for (const { element } of cells) element.end();
   }
 
   /** Draws what fits on this page. */
-  #slice(cells: readonly OpenCell[], options: RowOptions, padding: number): void {
+  #slice(cells: readonly OpenCell[], options: RowOptions, padding: number, isContinued: boolean): void {
     const { document } = this;
     const room = BOTTOM - this.y - 2 * padding;
     const slices = cells.map((cell) => takeThatFits(cell, room));
-    const height = Math.max(...slices.map(heightOf)) + 2 * padding;
+    const again = cells.map(({ cell }) => {
+      return isContinued ? place(this.fonts, { ...cell, blocks: cell.continued ?? [] }) : [];
+    });
+    const height = Math.max(...[...slices, ...again].map(heightOf)) + 2 * padding;
     const { panel, rule } = options;
     if (panel !== undefined) {
       document.artifact(() => {
@@ -161,7 +175,10 @@ export class Sheet {
         drawArea(document, LEFT, this.y, 3, height, NAVY);
       });
     }
-    for (const [i, cell] of cells.entries()) this.#drawCell(cell, slices[i] ?? [], this.y + padding);
+    for (const [i, cell] of cells.entries()) {
+      this.#drawCell(cell, slices[i] ?? [], this.y + padding);
+      this.#drawAside(cell.cell, slices[i] ?? [], again[i] ?? [], this.y + padding);
+    }
     this.y += height;
     if (rule !== undefined) document.artifact(() => drawArea(document, LEFT, this.y - 0.5, WIDTH, 0.5, rule));
   }
@@ -180,6 +197,18 @@ export class Sheet {
         for (const placed of group) drawPlaced(document, placed, cell, top - start);
       });
     }
+  }
+
+  /** What is for the eye only: the line beside somebody's words, and a label again, which a reader of the tags has heard. */
+  #drawAside(cell: Cell, slice: readonly Placed[], again: readonly Placed[], top: number): void {
+    const { document } = this;
+    if (cell.quoted !== undefined && slice.length > 0) {
+      document.artifact(() => drawArea(document, LEFT + cell.x - QUOTE_INSET, top, 1.5, heightOf(slice), QUOTE));
+    }
+    if (again.length === 0) return;
+    document.artifact(() => {
+      for (const placed of again) drawPlaced(document, placed, cell, top);
+    }, 'Pagination');
   }
 
   /** Column heads again on a new page: for the eye only, a reader of the tags has heard them. */
@@ -217,6 +246,8 @@ function drawPlaced(document: CertificateDocument, { line, block, top }: Placed,
 }
 
 function takeThatFits(open: OpenCell, room: number): Placed[] {
+  // An empty line between paragraphs is not carried over to the top of a page.
+  if (open.next > 0 && open.placed[open.next]?.line.spans.length === 0) open.next += 1;
   const start = open.placed[open.next]?.top ?? 0;
   const slice: Placed[] = [];
   for (let placed = open.placed[open.next]; placed !== undefined; placed = open.placed[open.next]) {

@@ -9,6 +9,8 @@ import type { Style } from './lines.ts';
 export const LEFT = 56;
 export const RIGHT = PAGE_WIDTH - 56;
 export const WIDTH = RIGHT - LEFT;
+/** From the line beside somebody else's words to the words. */
+export const QUOTE_INSET = 9;
 /** Where text starts on the pages after the first, and where it ends on every page. */
 export const TOP = 68;
 export const BOTTOM = PAGE_HEIGHT - 54;
@@ -17,6 +19,8 @@ export const INK: Color = [0.09, 0.11, 0.15];
 export const NAVY: Color = [0.11, 0.21, 0.36];
 export const GREY: Color = [0.31, 0.34, 0.39];
 export const RULE: Color = [0.8, 0.83, 0.87];
+/** The line beside what the submitter wrote. */
+export const QUOTE: Color = [0.72, 0.55, 0.25];
 export const PANEL: Color = [0.95, 0.962, 0.975];
 
 export const TITLE: Style = { size: 24, leading: 34, color: NAVY, bold: true };
@@ -42,5 +46,6 @@ export const DIGEST: Style = { size: 7.6, leading: 11, color: INK };
 export const DIGEST_LABEL: Style = { size: 6.8, leading: 9.6, color: GREY };
 /** Whose clock, which key name: beneath a value. */
 export const SOURCE: Style = { size: 7.6, leading: 10.4, color: GREY };
+export const SOURCE_BOLD: Style = { ...SOURCE, color: INK, bold: true };
 export const KEY: Style = { size: 8.6, leading: 12.5, color: INK };
 export const FOOT: Style = { size: 7.6, leading: 11, color: GREY };

@@ -1,34 +1,74 @@
-// Reads the text back from a rendered certificate, through the fonts' own ToUnicode tables, as a viewer does when one copies.
-// Knows only files made by document.ts. Only tests import it.
+// Reads the text back from a rendered certificate, through the fonts' own ToUnicode tables, as a viewer does when one copies;
+// knows only files made by document.ts. And: which texts the fonts cannot shape. Only tests import it.
 
+import { createHash } from 'node:crypto';
 import { inflateSync } from 'node:zlib';
+import { MARKS } from './clusters.ts';
+import { FONT_FILES, type FontName, type Fonts, loadFonts } from './fonts.ts';
+import { readFontFile } from './fonts-node.ts';
+import { layOut, type Style } from './lines.ts';
+
+const NAMES = Object.keys(FONT_FILES) as FontName[];
+
+/** Every code point that some font has, lone surrogates apart. */
+export function everyCodePoint(fonts: Fonts): number[] {
+  return [...new Set(NAMES.flatMap((name) => [...fonts.face(name).font.characterSet]))].filter(
+    (codePoint) => codePoint < 0xd800 || codePoint > 0xdfff,
+  );
+}
+
+/** Every combining mark that some font has. */
+export function everyMark(): number[] {
+  return MARKS.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
+}
+
+/** Those of the samples that fontkit cannot shape, in hex. Their fonts are their own: others remember what they have shaped. */
+export function unshaped(samples: readonly string[], style: Style): string[] {
+  const fonts = loadFonts(readFontFile, (bytes) => createHash('sha256').update(bytes).digest());
+  let failures = 0;
+  for (const name of NAMES) {
+    const { font } = fonts.face(name);
+    const layout = font.layout.bind(font);
+    font.layout = (...args) => {
+      try {
+        return layout(...args);
+      } catch (error) {
+        failures += 1;
+        throw error;
+      }
+    };
+  }
+  const found = samples.filter((sample) => {
+    failures = 0;
+    layOut(fonts, sample, style, 164);
+    return failures > 0;
+  });
+  return found.map((sample) => Array.from(sample, (c) => (c.codePointAt(0) as number).toString(16)).join(' '));
+}
 
 /** The text of each page, one line for each line drawn. */
 export function pageTexts(pdf: Uint8Array): string[] {
   const file = Buffer.from(pdf).toString('latin1');
   const fonts = new Map<string, Map<string, string>>();
-  const pages: string[] = [];
-  for (const [, contents, resources] of file.matchAll(
-    /\/Type \/Page\n[\s\S]*?\/Contents (\d+) 0 R\n\/Resources (\d+) 0 R/g,
-  )) {
+  for (const [, resources] of file.matchAll(/\/Type \/Page\n[\s\S]*?\/Resources (\d+) 0 R/g)) {
     for (const [, name, number] of objectText(file, resources).matchAll(/\/(F\d+) (\d+) 0 R/g)) {
       fonts.set(String(name), toUnicode(file, String(number)));
     }
-    pages.push(textOf(stream(file, contents), fonts));
   }
-  return pages;
+  return pageOperators(pdf).map((operators) => textOf(operators, fonts));
+}
+
+/** What draws each page. */
+export function pageOperators(pdf: Uint8Array): string[] {
+  const file = Buffer.from(pdf).toString('latin1');
+  const pages = file.matchAll(/\/Type \/Page\n[\s\S]*?\/Contents (\d+) 0 R/g);
+  return [...pages].map(([, contents]) => stream(file, contents));
 }
 
 /** Every font program is embedded and no glyph of it is the one for missing characters. */
 export function usedGlyphCodes(pdf: Uint8Array): Set<string> {
-  const file = Buffer.from(pdf).toString('latin1');
-  const codes = new Set<string>();
-  for (const [, contents] of file.matchAll(/\/Type \/Page\n[\s\S]*?\/Contents (\d+) 0 R/g)) {
-    for (const [, hex] of stream(file, contents).matchAll(/<([0-9a-f]+)>/g)) {
-      for (const code of String(hex).match(/.{4}/g) ?? []) codes.add(code);
-    }
-  }
-  return codes;
+  const shown = pageOperators(pdf).flatMap((operators) => [...operators.matchAll(/<([0-9a-f]+)>/g)]);
+  return new Set(shown.flatMap(([, hex]) => String(hex).match(/.{4}/g) ?? []));
 }
 
 function textOf(operators: string, fonts: ReadonlyMap<string, Map<string, string>>): string {
