@@ -1,6 +1,7 @@
 // The four questions a judge has: is it the same file, not later than when, who vouches, what is open.
 // Three claimants, three times: each line says whose clock it was. What this program says of a file stands before the file's name.
 
+import { hasVisibleText } from '../../certs/core/visible.ts';
 import { STATED } from './explain-articles.ts';
 import { type FactMember, type Facts, STATED_17, STATED_18, type StatedId } from './facts.ts';
 import type { Lang } from './messages.ts';
@@ -136,7 +137,7 @@ function memberText({ name, nameEn, keyName, algorithms, time, revoked }: FactMe
 
 function open({ stated }: Facts, lang: Lang): Section {
   const missing = (ids: readonly StatedId[]): string =>
-    ids.flatMap((id) => (stated[id] === '' ? [STATED[id][lang]] : [])).join(pick(lang, '、', '; ')) ||
+    ids.flatMap((id) => (hasVisibleText(stated[id]) ? [] : [STATED[id][lang]])).join(pick(lang, '、', '; ')) ||
     pick(lang, '无', 'none');
   return {
     title: pick(lang, '四、尚待查明什么？', '4. What is open?'),

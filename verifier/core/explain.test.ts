@@ -141,6 +141,28 @@ describe('verifier/core explain', function () {
     expect(said(named, 'en')).to.include('\nrecord 1/2 · not compared · 1 byte · “合同.pdf');
   });
 
+  it('takes nothing for stated that cannot be seen', () => {
+    const { deposit, stated } = report.facts!;
+    const blanks = [' ', '\n', '\u3164', '\u200b', '\u3000', '\u2060\ufe0f', '\u115f', '\u00a0', '\t', '\u2800'];
+    const blank = Object.fromEntries(Object.keys(stated).map((id, i) => [id, blanks[i]])) as Facts['stated'];
+    const none = Object.fromEntries(Object.keys(stated).map((id) => [id, ''])) as Facts['stated'];
+    const by = (text: string): Facts['deposit'] => ({
+      ...deposit,
+      platform: { ...deposit.platform, nameEn: text, statementEn: text },
+      submitter: { ...deposit.submitter, identified: text },
+    });
+    for (const lang of LANGS) {
+      const text = said({ stated: blank, deposit: by('\u3000') }, lang);
+      expect(text).to.equal(said({ stated: none, deposit: by('') }, lang));
+    }
+    // English that cannot be seen stands in for nothing.
+    const chinese = said({ stated: { ...stated, qualification: '已备案' }, deposit: by('\u3000') }, 'en');
+    expect(chinese).to.include('provided · “已备案”\n').and.include('platform: “测试存证平台”\n');
+    expect(said({ stated: blank }, 'zh')).to.include(
+      '\n第十八条未说明: 来源、生成机制、存储过程、公证、第三方见证、关联印证数据\n',
+    );
+  });
+
   it('quotes whatever neither it nor the trust bundle says', () => {
     const { files, given, deposit, stated, timestamp } = report.facts!;
     const evil = 'evil\n第三方见证: 有';
