@@ -162,7 +162,7 @@ describe('a consortium that changes', function () {
     );
     const warned = await judge(first?.pdf ?? new Uint8Array(), trust);
     expect(explain(warned, 'en').warnings[0]).to.match(
-      /^A key of Demonstration Internet Court 1 has been revoked as of /,
+      /^A key of “Demonstration Internet Court 1” has been revoked as of /,
     );
   });
 });

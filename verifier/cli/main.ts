@@ -7,11 +7,12 @@ import { parseArgs } from 'node:util';
 import type { PageSource } from '../core/check-pdf.ts';
 import { EVIDENCE_FILES_MAX } from '../core/limits.ts';
 import type { Lang } from '../core/messages.ts';
+import { visible } from '../core/quoted.ts';
 import type { Outcome, Report } from '../core/report.ts';
 import { verify } from '../core/verify.ts';
 import { CliError, hashEvidence, readCertificate, readTrust } from './files.ts';
 import { fileReadAsOption, notAnOption } from './option-files.ts';
-import { formatJson, formatReport, visible } from './terminal.ts';
+import { formatJson, formatReport } from './terminal.ts';
 import { toolDigest } from './tool-digest.ts';
 
 const USAGE = `用法 usage: probata-verify CERT.pdf [FILE…] --trust TRUST.json [--json] [--certificate-only] [--lang zh|en|both]
@@ -122,8 +123,9 @@ async function main(argv: string[]): Promise<number> {
       return 0;
     }
     const report = await run(command);
-    const colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
-    process.stdout.write(command.json ? formatJson(report) : formatReport(report, command.langs, colour));
+    const { isTTY, columns } = process.stdout;
+    const colour = isTTY && process.env['NO_COLOR'] === undefined;
+    process.stdout.write(command.json ? formatJson(report) : formatReport(report, command.langs, colour, columns));
     return EXIT[report.outcome];
   } catch (error) {
     if (error instanceof CliError || isParseArgsError(error)) {

@@ -1,9 +1,11 @@
 // The three articles of the Online Litigation Rules, each with its own finding: Art. 16 what was checked, Art. 17 and 18 what was
 // only stated, by the platform and by the submitter, and what was not.
 
+import { hasVisibleText } from '../../certs/core/visible.ts';
 import { type Facts, STATED_17, STATED_18, type StatedId } from './facts.ts';
 import type { Lang, Text } from './messages.ts';
 import { type Comparison, capital, comparisonOf, mismatch, moment, pick, type Section } from './phrasing.ts';
+import { quoted, quotedLines } from './quoted.ts';
 import type { Report } from './report.ts';
 
 /** What each item is called. */
@@ -56,33 +58,37 @@ function article16(report: Report, facts: Facts, lang: Lang): Section {
   };
 }
 
-function article17({ stated, deposit }: Facts, lang: Lang): Section {
+function article17({ stated, deposit: { platform } }: Facts, lang: Lang): Section {
+  const { name, nameEn, statementEn } = platform;
+  const provided = (id: StatedId): string[] => {
+    const text = id === 'qualification' && lang === 'en' && hasVisibleText(statementEn) ? statementEn : stated[id];
+    const item = `${STATED[id][lang]}: `;
+    if (!hasVisibleText(text)) return [item + pick(lang, '未提供', 'not provided')];
+    return quotedLines(`${item}${pick(lang, '已提供', 'provided')} · `, text, lang);
+  };
   return {
     title: pick(lang, '第十七条（平台与过程）', 'Art. 17 (platform and process)'),
     lines: [
-      `${pick(lang, '平台', 'platform')}: ${pick(lang, deposit.platform.name, deposit.platform.nameEn || deposit.platform.name)}`,
-      ...STATED_17.map((id) => {
-        const english = id === 'qualification' && lang === 'en' ? deposit.platform.statementEn : '';
-        return `${STATED[id][lang]}: ${providedText(english || stated[id], lang)}`;
-      }),
+      `${pick(lang, '平台', 'platform')}: ${quoted(pick(lang, name, hasVisibleText(nameEn) ? nameEn : name), lang)}`,
+      ...STATED_17.flatMap(provided),
     ],
   };
 }
 
-function article18({ stated, deposit }: Facts, lang: Lang): Section {
-  const { submitter } = deposit;
-  const identified = submitter.identified === '' ? '' : ` (${submitter.identified})`;
+function article18({ stated, deposit: { submitter } }: Facts, lang: Lang): Section {
+  const declared = (id: StatedId): string[] => {
+    const item = `${STATED[id][lang]}: `;
+    if (!hasVisibleText(stated[id])) return [item + pick(lang, '未说明', 'not stated')];
+    return quotedLines(item, stated[id], lang);
+  };
   return {
     title: pick(lang, '第十八条（上链前，存证人自述）', 'Art. 18 (before the deposit, as the submitter declared)'),
     lines: [
-      `${pick(lang, '存证人', 'submitter')}: ${submitter.name}${identified}`,
-      ...STATED_18.map(
-        (id) => `${STATED[id][lang]}: ${stated[id] === '' ? pick(lang, '未说明', 'not stated') : stated[id]}`,
-      ),
+      `${pick(lang, '存证人', 'submitter')}: ${quoted(submitter.name, lang)}`,
+      ...(hasVisibleText(submitter.identified)
+        ? [`${pick(lang, '身份识别方式', 'how identified')}: ${quoted(submitter.identified, lang)}`]
+        : []),
+      ...STATED_18.flatMap(declared),
     ],
   };
-}
-
-function providedText(text: string, lang: Lang): string {
-  return text === '' ? pick(lang, '未提供', 'not provided') : `${pick(lang, '已提供', 'provided')} · ${text}`;
 }

@@ -1,10 +1,12 @@
 // The four questions a judge has: is it the same file, not later than when, who vouches, what is open.
-// Three claimants, three times: each line says whose clock it was.
+// Three claimants, three times: each line says whose clock it was. What this program says of a file stands before the file's name.
 
+import { hasVisibleText } from '../../certs/core/visible.ts';
 import { STATED } from './explain-articles.ts';
 import { type FactMember, type Facts, STATED_17, STATED_18, type StatedId } from './facts.ts';
 import type { Lang } from './messages.ts';
-import { type Comparison, comparisonOf, isPartial, mismatch, moment, pick, type Section } from './phrasing.ts';
+import { type Comparison, comparisonOf, isPartial, mismatch, moment, pick, plural, type Section } from './phrasing.ts';
+import { quoted } from './quoted.ts';
 import type { Report } from './report.ts';
 import type { MemberKind } from './statement.ts';
 
@@ -36,20 +38,25 @@ function sameFile(report: Report, facts: Facts, lang: Lang): Section {
     none: pick(lang, '未比对：没有提交文件。', 'Not compared: no file was given.'),
   };
   const recorded = files.flatMap(({ number, name, size, sha256, sm3, compared }) => [
-    `${pick(lang, '记录', 'record')} ${number}/${deposit.files} ${name} · ${size} ${pick(lang, '字节', 'bytes')} · ${
-      compared ? pick(lang, '已比对，相同', 'compared, same') : pick(lang, '未比对', 'not compared')
-    }`,
+    [
+      `${pick(lang, '记录', 'record')} ${number}/${deposit.files}`,
+      compared ? pick(lang, '已比对，相同', 'compared, same') : pick(lang, '未比对', 'not compared'),
+      pick(lang, `${size} 字节`, plural(size, 'byte')),
+      quoted(name, lang),
+    ].join(' · '),
     `    SHA-256 ${sha256}`,
     ...(sm3 === undefined ? [] : [`    SM3     ${sm3}`]),
   ]);
   const atHand = given.flatMap(({ name, sha256, files: numbers }) => [
-    `${pick(lang, '提交', 'at hand')} ${name} · ${
+    [
+      pick(lang, '提交', 'at hand'),
       numbers.length > 0
         ? pick(lang, `同记录 ${numbers.join('、')}`, `same as record ${numbers.join(', ')}`)
         : isPartial(facts)
           ? pick(lang, '不在出示的文件之中', 'not among the files shown')
-          : pick(lang, '不在记录中', 'not in the record')
-    }`,
+          : pick(lang, '不在记录中', 'not in the record'),
+      quoted(name, lang),
+    ].join(' · '),
     `    SHA-256 ${sha256}`,
   ]);
   return {
@@ -71,7 +78,8 @@ function when({ notLaterThan, deposit, timestamp }: Facts, lang: Lang): Section 
       ),
       pick(lang, '以下两个时间出自另外两方，仅供参照：', 'Two more times, by two other parties, for reference:'),
       `${pick(lang, '平台自称的接收时间', 'received, by the platform’s clock')}: ${moment(deposit.received, lang)}`,
-      `${pick(lang, '时间戳机构的签发时间', 'certificate stamped, by the timestamp authority')}: ${moment(timestamp.time, lang)} · ${timestamp.authority}`,
+      `${pick(lang, '时间戳机构的签发时间', 'certificate stamped, by the timestamp authority')}: ${moment(timestamp.time, lang)}`,
+      `${pick(lang, '时间戳机构', 'timestamp authority')}: ${quoted(timestamp.authority, lang)}`,
     ],
   };
 }
@@ -129,7 +137,7 @@ function memberText({ name, nameEn, keyName, algorithms, time, revoked }: FactMe
 
 function open({ stated }: Facts, lang: Lang): Section {
   const missing = (ids: readonly StatedId[]): string =>
-    ids.flatMap((id) => (stated[id] === '' ? [STATED[id][lang]] : [])).join(pick(lang, '、', '; ')) ||
+    ids.flatMap((id) => (hasVisibleText(stated[id]) ? [] : [STATED[id][lang]])).join(pick(lang, '、', '; ')) ||
     pick(lang, '无', 'none');
   return {
     title: pick(lang, '四、尚待查明什么？', '4. What is open?'),

@@ -120,12 +120,75 @@ describe('verifier/core explain', function () {
     expect(zh.boxes[0]?.lines[0]).to.equal('否：所提交的 2 个文件中有 1 个与存证记录不符。');
     expect(en.boxes[0]?.lines[0]).to.equal('No: 1 of the 2 files at hand did not match the record.');
     const lines = en.boxes[0]!.lines.filter((line) => /^(record|at hand)/.test(line));
-    expect(lines.map((line) => line.split(' · ').at(-1))).to.deep.equal([
-      'compared, same',
-      'not compared',
-      'same as record 1',
-      'not in the record',
+    expect(lines).to.deep.equal([
+      'record 1/2 · compared, same · 34 bytes · “聊天记录.txt”',
+      'record 2/2 · not compared · 19 bytes · “invoice.pdf”',
+      'at hand · same as record 1 · “聊天记录.txt”',
+      'at hand · not in the record · “wrong”',
     ]);
+  });
+
+  it('says what it has found before the name that others have given', () => {
+    const { files, given } = report.facts!;
+    const claim = '合同.pdf · 24 字节 · 已比对，相同」';
+    const named = {
+      files: [{ ...files[0]!, size: 1, compared: false, name: claim }],
+      given: [{ ...given[0]!, files: [], name: '合同.pdf · 同记录 1；另附' }],
+    };
+    expect(said(named, 'zh'))
+      .to.include('\n记录 1/2 · 未比对 · 1 字节 · 「合同.pdf · 24 字节 · 已比对，相同{U+300D}」\n')
+      .and.include('\n提交 · 不在出示的文件之中 · 「合同.pdf · 同记录 1；另附」\n');
+    expect(said(named, 'en')).to.include('\nrecord 1/2 · not compared · 1 byte · “合同.pdf');
+  });
+
+  it('takes nothing for stated that cannot be seen', () => {
+    const { deposit, stated } = report.facts!;
+    const blanks = [' ', '\n', '\u3164', '\u200b', '\u3000', '\u2060\ufe0f', '\u115f', '\u00a0', '\t', '\u2800'];
+    const blank = Object.fromEntries(Object.keys(stated).map((id, i) => [id, blanks[i]])) as Facts['stated'];
+    const none = Object.fromEntries(Object.keys(stated).map((id) => [id, ''])) as Facts['stated'];
+    const by = (text: string): Facts['deposit'] => ({
+      ...deposit,
+      platform: { ...deposit.platform, nameEn: text, statementEn: text },
+      submitter: { ...deposit.submitter, identified: text },
+    });
+    for (const lang of LANGS) {
+      const text = said({ stated: blank, deposit: by('\u3000') }, lang);
+      expect(text).to.equal(said({ stated: none, deposit: by('') }, lang));
+    }
+    // English that cannot be seen stands in for nothing.
+    const chinese = said({ stated: { ...stated, qualification: '已备案' }, deposit: by('\u3000') }, 'en');
+    expect(chinese).to.include('provided · “已备案”\n').and.include('platform: “测试存证平台”\n');
+    expect(said({ stated: blank }, 'zh')).to.include(
+      '\n第十八条未说明: 来源、生成机制、存储过程、公证、第三方见证、关联印证数据\n',
+    );
+  });
+
+  it('quotes whatever neither it nor the trust bundle says', () => {
+    const { files, given, deposit, stated, timestamp } = report.facts!;
+    const evil = 'evil\n第三方见证: 有';
+    const platform = { name: evil, nameEn: evil, statement: evil, statementEn: evil };
+    const facts: Facts = {
+      ...report.facts!,
+      files: files.map((file) => ({ ...file, name: evil })),
+      given: given.map((file) => ({ ...file, name: evil })),
+      deposit: { ...deposit, platform, submitter: { name: evil, identified: evil, relation: evil } },
+      stated: Object.fromEntries(Object.keys(stated).map((id) => [id, evil])) as Facts['stated'],
+      timestamp: { ...timestamp, authority: evil },
+    };
+    const warnings: Report['warnings'] = [
+      { code: 'names-differ', detail: { names: [evil, evil] } },
+      { code: 'signatures-unconfirmed', detail: { names: [evil] } },
+      { code: 'key-revoked', detail: { name: evil, nameEn: evil, revoked: report.checkedAt } },
+    ];
+    for (const lang of LANGS) {
+      const text = textOf(explain({ ...report, facts, warnings }, lang));
+      const open = lang === 'zh' ? '「' : '“';
+      // Two files of the record, two at hand, the platform, its four statements, a person, how identified, six facts, the authority,
+      // four names in warnings.
+      expect(text.split(`${open}evil`)).to.have.length(1 + 2 + 2 + 1 + 4 + 1 + 1 + 6 + 1 + 4);
+      expect(text.split('evil')).to.have.length(text.split(`${open}evil`).length);
+      expect(text).not.to.match(/^第三方见证: 有/m);
+    }
   });
 
   it('says of a file that is not shown neither that it matches nor that it does not', async () => {

@@ -1,12 +1,13 @@
 // A report in sentences, for the terminal and the page alike: verdict, warnings, four questions, the three articles of the
 // Online Litigation Rules, who could forge it, what it does not prove, the checks, and the foot.
-// Only words: layout is the caller's. Names and texts from records are passed through raw; the caller makes them safe to show.
+// Only words: layout is the caller's. Whatever neither this program nor the trust bundle says is quoted (quoted.ts).
 
 import { articles } from './explain-articles.ts';
 import { noAnswers, questions } from './explain-questions.ts';
 import type { Facts } from './facts.ts';
 import { CHECKS, CODES, type Lang, OUTCOMES, STATUSES } from './messages.ts';
 import { capital, list, mismatch, moment, pick, plural, type Section } from './phrasing.ts';
+import { quoted } from './quoted.ts';
 import type { CheckStatus, Report, Warning } from './report.ts';
 import type { MemberKind } from './statement.ts';
 
@@ -101,8 +102,8 @@ function warningText({ code, detail }: Warning, lang: Lang): string {
     case 'names-differ':
       return pick(
         lang,
-        `证书上印的机构名称与您的信任文件不同：${list(detail['names'])}。以下以信任文件为准。`,
-        `The certificate prints names of bodies that differ from your trust bundle: ${list(detail['names'])}. Names below are from the trust bundle.`,
+        `证书上印的机构名称与您的信任文件不同，以下以信任文件为准；证书上印的是：${list(detail['names'], lang)}。`,
+        `The certificate prints names of bodies that differ from your trust bundle; names below are from the trust bundle. It prints: ${list(detail['names'], lang)}.`,
       );
     case 'policy-differs':
       return pick(
@@ -113,14 +114,14 @@ function warningText({ code, detail }: Warning, lang: Lang): string {
     case 'signatures-unconfirmed':
       return pick(
         lang,
-        `证书页面列有以下名称的签名，但您的信任文件没有作出该签名的密钥，签名及其时间均未经证实，不计入：${list(detail['names'])}。更换密钥后信任文件未更新时也会如此。`,
-        `The certificate lists signatures under these names by keys that your trust bundle does not have: neither they nor their times are confirmed, and they do not count: ${list(detail['names'])}. A trust bundle from before a change of keys can be the reason too.`,
+        `证书页面列有以下名称的签名，但您的信任文件没有作出该签名的密钥，签名及其时间均未经证实，不计入（更换密钥后信任文件未更新时也会如此）：${list(detail['names'], lang)}。`,
+        `The certificate lists signatures under these names by keys that your trust bundle does not have: neither they nor their times are confirmed, and they do not count (a trust bundle from before a change of keys can be the reason too): ${list(detail['names'], lang)}.`,
       );
     case 'key-revoked':
       return pick(
         lang,
-        `${detail['name']} 的密钥已被吊销，自 ${moment(String(detail['revoked']), lang)}起的签名不计入；此前的签名仍然有效。`,
-        `A key of ${detail['nameEn']} has been revoked as of ${moment(String(detail['revoked']), lang)}: what it signed from then on does not count, what it signed before still does.`,
+        `${quoted(String(detail['name']), lang)}的密钥已被吊销，自 ${moment(String(detail['revoked']), lang)}起的签名不计入；此前的签名仍然有效。`,
+        `A key of ${quoted(String(detail['nameEn']), lang)} has been revoked as of ${moment(String(detail['revoked']), lang)}: what it signed from then on does not count, what it signed before still does.`,
       );
     case 'clocks-disagree':
       return pick(
@@ -174,6 +175,11 @@ function bodies(count: Readonly<Record<MemberKind, number>>, lang: Lang): string
 
 function foot({ checkedAt, toolDigest, trustDigest }: Report, lang: Lang): string[] {
   return [
+    pick(
+      lang,
+      '引号中的文字出自他人，不是本程序所说；其中 {U+…} 代表看不见或易混淆的字符，行首的 │ 表示接上一行。',
+      'What stands in quotation marks was written by others, not by this program; in it, {U+…} is a character that cannot be seen or could mislead, and a │ in front goes on with the line above.',
+    ),
     `${pick(lang, '核验时间（本机时钟）', 'checked at (this computer’s clock)')}: ${moment(checkedAt, lang)}`,
     `${pick(lang, '核验程序摘要', 'tool digest')}: ${toolDigest === '' ? pick(lang, '未提供', 'not given') : toolDigest}`,
     `${pick(lang, '信任文件摘要', 'trust bundle digest')}: ${trustDigest}`,

@@ -52,7 +52,7 @@ export interface Facts {
   /** By the timestamp authority's clock. */
   readonly timestamp: { readonly time: string; readonly authority: string };
   readonly forgery: Forgery;
-  /** Online Litigation Rules Art. 17 and 18: what the platform and the submitter have stated; '' = nothing. Not checked by us. */
+  /** Online Litigation Rules Art. 17 and 18: what the platform and the submitter have stated; text that cannot be seen = nothing. Not checked by us. */
   readonly stated: Readonly<Record<StatedId, string>>;
 }
 

@@ -2,6 +2,7 @@
 
 import type { Facts } from './facts.ts';
 import type { Lang } from './messages.ts';
+import { quoted } from './quoted.ts';
 import type { CheckStatus, Report } from './report.ts';
 
 /** A titled list of sentences; its layout is the caller's. */
@@ -58,8 +59,9 @@ export function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
-export function list(names: unknown): string {
-  return Array.isArray(names) ? names.join(', ') : '';
+/** Names from outside. */
+export function list(names: unknown, lang: Lang): string {
+  return Array.isArray(names) ? names.map((name) => quoted(String(name), lang)).join(pick(lang, '、', ', ')) : '';
 }
 
 const BEIJING_MS = 8 * 60 * 60 * 1000;
