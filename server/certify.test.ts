@@ -1,7 +1,8 @@
 /** When a certificate is made: for whom first, what a failure holds up, and how a wait for one ends. */
 import { expect } from 'chai';
 import { World } from '../ledger/log/testing.ts';
-import { MemoryDisk } from '../ledger/store/memory.ts';
+import { MemoryDisk, memoryBlobs, memoryStores } from '../ledger/store/memory.ts';
+import { depositRowCheck } from './commands/fsck-deposits.ts';
 import { DEFAULT_LIMITS } from './intake/limits.ts';
 import { diskSpace } from './intake/space.ts';
 import type { NotaryOptions } from './notarize.ts';
@@ -151,6 +152,75 @@ describe('server/certify', () => {
     await until(inState(life, id, 'certified'));
     expect(await codeOf(certifier.certificate(asked, 1))).to.equal('taken');
     expect(life.events.map(({ event }) => event)).not.to.include('certificate-failed');
+  });
+
+  describe('after a revocation', () => {
+    const world = new World();
+    const disk = new MemoryDisk();
+    /** A start under a bundle of so many revocations. @param refused what that bundle refuses */
+    async function start(revocations: number, refused = '', changes: Partial<NotaryOptions> = {}) {
+      const checked: string[] = [];
+      const holds = async (bytes: Uint8Array): Promise<boolean> => {
+        checked.push(Buffer.from(bytes).toString());
+        return checked.at(-1) !== refused;
+      };
+      const issue = async () => Buffer.from(`made under ${revocations}`);
+      const life = await begin(world, disk, { issue, recheck: { revocations, holds }, ...changes });
+      return { ...life, checked, replaced: () => life.events.filter(({ event }) => event === 'certificate-replaced') };
+    }
+    const text = (blob: string): string => Buffer.from(disk.blobs.get(blob) ?? []).toString();
+    let id: string;
+    before(async () => {
+      const life = await start(0);
+      ({ id } = await upload(life.notary, 'evidence'));
+      await until(inState(life, id, 'certified'));
+      await lives.end();
+    });
+
+    it('leaves a certificate that still holds as it is, and checks it once', async () => {
+      const first = await start(1);
+      const before = await first.notary.store.certificate(id);
+      const { certifier } = first.notary;
+      const [one, two] = await Promise.all([certifier.certificate(id), certifier.certificate(id)]);
+      expect(one.blob).to.equal(before?.blob).and.equal(two.blob);
+      expect(first.checked).to.deep.equal(['made under 0']);
+      await lives.end();
+      const again = await start(1);
+      await again.notary.certifier.certificate(id);
+      expect([...again.checked, ...again.replaced()]).to.deep.equal([]);
+    });
+
+    it('makes one that is refused anew, once, says so, and keeps the old bytes as its own', async () => {
+      const full = diskSpace(async () => ({ freeBytes: 19, totalBytes: 1000 }), DEFAULT_LIMITS);
+      const short = await start(2, 'made under 0', { space: full });
+      expect(await codeOf(short.notary.certifier.certificate(id)), 'no room for it').to.equal('storage-full');
+      await lives.end();
+      const life = await start(2, 'made under 0');
+      const { certifier, store } = life.notary;
+      const old = (await store.certificate(id))?.blob ?? '';
+      const [one, two] = await Promise.all([certifier.certificate(id), certifier.certificate(id)]);
+      expect(two).to.deep.equal(one);
+      expect([one.blob, old].map(text)).to.deep.equal(['made under 2', 'made under 0']);
+      expect(life.replaced().map(({ level, fields }) => [level, fields])).to.deep.equal([['warn', { id }]]);
+      await lives.end();
+      const again = await start(2, 'made under 0');
+      expect((await again.notary.certifier.certificate(id)).blob, 'after a start').to.equal(one.blob);
+      expect([again.checked, text(old)]).to.deep.equal([[], 'made under 0']);
+      const rows = memoryStores(disk).index('deposits');
+      const check = depositRowCheck(rows, 1, memoryBlobs(disk));
+      const row = (await rows.get(`deposit/${id}`)) ?? expect.fail('no deposit');
+      expect(await check(`deposit/${id}`, row), 'all in order').to.deep.equal([]);
+      disk.blobs.set(old, Buffer.from('rotten'));
+      expect(await check(`deposit/${id}`, row), 'the old bytes are read too').to.have.lengthOf(1);
+    });
+
+    it('does not take a rotten certificate for a revoked one', async () => {
+      const life = await start(3);
+      const { blob } = (await life.notary.store.certificate(id)) ?? expect.fail('no certificate');
+      disk.blobs.set(blob, Buffer.from('rotten'));
+      expect(await codeOf(life.notary.certifier.certificate(id))).to.equal('certificate-unavailable');
+      expect([...life.checked, ...life.replaced()]).to.deep.equal([]);
+    });
   });
 
   it('ends every wait for a certificate when it is asked to stop', async () => {

@@ -4,7 +4,8 @@
  * alone, is made when it is first asked for. At most ISSUERS at a time, and neither those that are owed nor those that are asked
  * for keep the others waiting. A failure (no timestamp service, say) is tried again with growing pauses and holds nobody else up.
  * On a disk that is all but full none is made: what is asked for is refused, and what is owed waits (intake/space.ts).
- * What is owed survives a restart; what is stored never changes.
+ * What is owed survives a restart. What is stored never changes, unless keys are revoked after it was made: when it is then asked for, it is
+ * checked once against the new trust bundle, and made anew if that refuses it. The old bytes stay.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -15,6 +16,7 @@ import type { BlobStore } from '../ledger/log/ports.ts';
 import type { DepositStore, StoredCertificate } from './intake/deposit-store.ts';
 import type { DiskSpace } from './intake/space.ts';
 import type { EventLog } from './logging.ts';
+import type { Recheck } from './recheck.ts';
 import { Refusal } from './refusal.ts';
 
 /** Rendering uses one processor fully; the second waits for its timestamp meanwhile. */
@@ -35,6 +37,7 @@ export interface CertifierOptions {
   readonly proof: (index: number) => Promise<TlogProof>;
   /** Renders, signs, timestamps, and runs our own verifier on the bytes it returns. */
   readonly issue: (record: ShownRecord, proof: TlogProof) => Promise<Uint8Array>;
+  readonly recheck: Recheck;
   readonly log: EventLog;
 }
 
@@ -94,14 +97,14 @@ export class Certifier {
   }
 
   /**
-   * The certificate, made now if it does not exist.
+   * The certificate, made now if it does not exist or a revocation has made it worthless.
    * @param file 1-based: the certificate that shows this file alone
    * @throws Refusal not-published, file-not-found, certificate-unavailable, storage-full, stopping
    */
   async certificate(id: string, file?: number): Promise<StoredCertificate> {
     const { store, publishedSize, log } = this.#options;
     const stored = await store.certificate(id, file);
-    if (stored !== undefined) return stored;
+    if (stored !== undefined && this.#isChecked(stored)) return stored;
     const index = await store.index(id);
     if (index === undefined || index >= publishedSize()) throw new Refusal('not-published');
     try {
@@ -188,7 +191,9 @@ export class Certifier {
     try {
       if (this.#closed) throw new Refusal('stopping');
       // It may have been made while this one waited for its turn.
-      const certificate = (await this.#options.store.certificate(id, file)) ?? (await this.#issueNow(id, index, file));
+      const stored = await this.#options.store.certificate(id, file);
+      const still = stored && (await this.#ifItHolds(stored, id, file));
+      const certificate = still ?? (await this.#issueNow(id, index, file, stored));
       if (file === undefined) this.#settle(id);
       return certificate;
     } finally {
@@ -196,8 +201,37 @@ export class Certifier {
     }
   }
 
-  async #issueNow(id: string, index: number, file: number | undefined): Promise<StoredCertificate> {
-    const { store, space, proof, issue, log } = this.#options;
+  #isChecked({ revocations = 0 }: StoredCertificate): boolean {
+    return revocations >= this.#options.recheck.revocations;
+  }
+
+  /** The certificate, unless keys have been revoked since it was made and the trust bundle refuses it now. */
+  async #ifItHolds(
+    stored: StoredCertificate,
+    id: string,
+    file: number | undefined,
+  ): Promise<StoredCertificate | undefined> {
+    const { store, blobs, recheck } = this.#options;
+    if (this.#isChecked(stored)) return stored;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of await blobs.read(stored.blob)) chunks.push(chunk);
+    const bytes = Buffer.concat(chunks);
+    // Rot is the disk's, and no reason to take a certificate for revoked: `fsck` names it.
+    if (sha256Of(bytes) !== stored.sha256) throw new Error('its certificate has other bytes than were stored');
+    if (!(await recheck.holds(bytes))) return undefined;
+    const checked = { ...stored, revocations: recheck.revocations };
+    await store.certified(id, file, checked);
+    return checked;
+  }
+
+  /** @param replaces the one that does not hold any more */
+  async #issueNow(
+    id: string,
+    index: number,
+    file: number | undefined,
+    replaces: StoredCertificate | undefined,
+  ): Promise<StoredCertificate> {
+    const { store, space, proof, issue, recheck, log } = this.#options;
     const startedAt = performance.now();
     const whole = parseRecord(await store.record(id));
     if (file !== undefined && file >= whole.parts) throw new Refusal('file-not-found');
@@ -205,10 +239,12 @@ export class Certifier {
     await space.checkCertificate();
     const pdf = await issue(record, await proof(index));
     if (this.#abandoned) throw new Refusal('stopping');
-    const certificate = await this.#store(pdf);
+    const { revocations } = recheck;
+    const certificate = { ...(await this.#store(pdf)), revocations, ...(replaces && { replaces }) };
     // A crash before here leaves a blob without an owner, which the next start deletes.
     await store.certified(id, file, certificate);
     log('info', 'certified', { id, index, bytes: pdf.length, ms: Math.round(performance.now() - startedAt) });
+    if (replaces !== undefined) log('warn', 'certificate-replaced', { id });
     return certificate;
   }
 
@@ -226,7 +262,7 @@ export class Certifier {
       await store.forgetBlob(writer.name);
       throw error;
     }
-    return { blob: writer.name, bytes: pdf.length, sha256: createHash('sha256').update(pdf).digest('hex') };
+    return { blob: writer.name, bytes: pdf.length, sha256: sha256Of(pdf) };
   }
 
   #settle(id: string): void {
@@ -264,4 +300,8 @@ export class Certifier {
     if (next === undefined) this.#free += 1;
     else next.go();
   }
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -33,6 +33,7 @@ import { signReceipt } from './intake/receipt.ts';
 import type { DiskSpace } from './intake/space.ts';
 import { buildDeposit, type PlatformFacts, type Submission } from './intake/submission.ts';
 import type { EventLog } from './logging.ts';
+import type { Recheck } from './recheck.ts';
 
 /** The states of a deposit. A caller sees `pending` and later: before that it has no id. */
 export type DepositState =
@@ -66,6 +67,7 @@ export interface NotaryOptions {
   readonly receiptSigner: Signer;
   readonly facts: PlatformFacts;
   readonly issue: (record: ShownRecord, proof: TlogProof) => Promise<Uint8Array>;
+  readonly recheck: Recheck;
   readonly log: EventLog;
   readonly fatal: (error: Error) => never;
 }
@@ -92,7 +94,7 @@ export class Notary {
     this.store = store;
     this.ledger = ledger;
     this.#seen = seen;
-    const { blobs, space, clock, facts, issue, limits, log, fatal } = options;
+    const { blobs, space, clock, facts, issue, recheck, limits, log, fatal } = options;
     this.certifier = new Certifier({
       store,
       blobs,
@@ -100,6 +102,7 @@ export class Notary {
       publishedSize: () => publishedSize(ledger),
       proof: (index) => ledger.proof(index),
       issue,
+      recheck,
       log,
     });
     this.#feeder = new Feeder({

@@ -107,6 +107,7 @@ export async function live(
     receiptSigner: testSigner(`${ORIGIN}/receipt`, 0x01),
     facts: FACTS,
     issue: async (record) => Buffer.from(`certificate with ${record.shown.length} parts`),
+    recheck: { revocations: 0, holds: async () => true },
     log: (level, event, fields = {}) => events.push({ level, event, fields }),
     fatal,
     ...changes,

@@ -54,6 +54,10 @@ export interface StoredCertificate {
   readonly blob: string;
   readonly bytes: number;
   readonly sha256: string;
+  /** How many revocations the trust bundle had when it was last found to hold; none when absent. */
+  readonly revocations?: number;
+  /** The one before, which a revocation has made worthless. Its bytes stay as long as the deposit's: somebody may have it, and ask. */
+  readonly replaces?: StoredCertificate;
 }
 
 export interface LookupHit {
@@ -194,17 +198,18 @@ export class DepositStore {
     return parse<StoredCertificate>(await this.#index.get(certificateKey(id, file)));
   }
 
-  /** All certificates of a deposit: the whole one first. */
+  /** All certificates of a deposit, the whole one first; each is followed by those that it replaces. */
   async certificates(id: string): Promise<StoredCertificate[]> {
     const found: StoredCertificate[] = [];
     const prefix = certificateKey(id, undefined);
     // An id is as long as any other: no other one begins with it.
-    for await (const [, value] of this.#index.scan({ gte: prefix, lt: `${prefix}${END}` }))
-      found.push(parse<StoredCertificate>(value) as StoredCertificate);
+    for await (const [, value] of this.#index.scan({ gte: prefix, lt: `${prefix}${END}` })) {
+      for (let one = parse<StoredCertificate>(value); one !== undefined; one = one.replaces) found.push(one);
+    }
     return found;
   }
 
-  /** Notes a certificate whose blob is stored. That of the whole deposit is what makes it `certified`. */
+  /** Notes a certificate whose blob is stored, or what is known of it now. That of the whole deposit is what makes it `certified`. */
   async certified(id: string, file: number | undefined, certificate: StoredCertificate): Promise<void> {
     const writes: Write[] = [
       [certificateKey(id, file), utf8Encode(JSON.stringify(certificate))],

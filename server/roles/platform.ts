@@ -22,6 +22,7 @@ import { ledgerEvents } from '../ledger-events.ts';
 import type { EventLog } from '../logging.ts';
 import { Metrics } from '../metrics.ts';
 import { Notary } from '../notarize.ts';
+import { openRecheck } from '../recheck.ts';
 import { forgetRestored, refuseHalfRefilled } from '../recovery/marks.ts';
 import { openPlatformStores, type PlatformStores } from '../wiring.ts';
 import {
@@ -186,6 +187,7 @@ async function openNotary(o: Opened): Promise<{ notary: Notary; readiness: Readi
       clock,
       log,
     }),
+    recheck: openRecheck(trust.bytes, clock),
     log,
     fatal,
   });
