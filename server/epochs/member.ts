@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LedgerError } from '../../ledger/core/errors.ts';
-import { formatVkey, parseVkey } from '../../ledger/core/note.ts';
+import { formatVkey, parseVkey, type VerifierKey } from '../../ledger/core/note.ts';
 import { witnessesUnder } from '../../ledger/log/policy-members.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import type { Trust } from '../../verifier/core/trust.ts';
@@ -36,9 +36,10 @@ type CosignerConfig = CourtConfig | MirrorConfig;
  * Makes new keys in `next/keys` and the file that tells of them. To be started again with them before the platform makes its change.
  * All of it is made beside its place; until the last step the member goes on as before, and this can be done again.
  * @param options `timestamps`: a new timestamp key and root too (courts)
- * @param env where the passphrase of the keys in use comes from: it opens the new ones too, else the member could not start with both
+ * A key of cosignatures that is in a token stays, and the file names it.
+ * @param env where the PIN and the passphrase of the keys in use come from: it opens the new ones too, else the member could not start with both
  * @returns the path of the member's file
- * @throws StartError config-* | output-refused | input-malformed | key-* | passphrase-* | secret-*
+ * @throws StartError config-* | output-refused | input-malformed | key-* | passphrase-* | secret-* | hsm-* | pin-*
  */
 export async function rotate(
   dir: string,
@@ -49,20 +50,23 @@ export async function rotate(
   const config = readCosigner(dir);
   const next = nextDir(dir);
   const withTsa = options.timestamps && config.role === 'court';
-  requireFiles(dir, config, withTsa ? ['ed25519', 'tsa'] : ['ed25519']);
+  // One in a file would be made and never used.
+  if (withTsa && config.hsm?.keys['tsa'] !== undefined)
+    throw new StartError('input-malformed', `${dir} has its tsa key in a token: replace it there, by a new label`);
   if (existsSync(next)) throw new StartError('output-refused', `${next} exists: settle the change under way first`);
-  const present = cosignerSigners(dir, await Keyring.open(dir, undefined, env), config);
+  const present = await keysOf(dir, config, env);
   const stage = `${next}.part`;
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(join(stage, 'keys'), { recursive: true });
   const names = { name: config.displayName, nameEn: config.displayNameEn };
   const seal = newSeal(openPassphrase(env, PASSPHRASE));
   const root = withTsa ? await makeTsaKeys(stage, names, nowMs, seal) : undefined;
-  const ed25519 = formatVkey(makeKey(join(stage, KEY_FILES.ed25519), config.keyName, 0x04, seal));
+  const inToken = config.hsm?.keys['ed25519'] === undefined ? undefined : present.find(({ type }) => type === 0x04);
+  const ed25519 = formatVkey(inToken ?? makeKey(join(stage, KEY_FILES.ed25519), config.keyName, 0x04, seal));
   const mlDsa44 = formatVkey(makeKey(join(stage, KEY_FILES.mlDsa44), config.keyName, 0x06, seal));
   for (const folder of [join(stage, 'keys'), stage]) syncFolder(folder);
   // Keys that nobody has yet harm nobody: whoever is cut short here notes other ones the next time.
-  noteKeys(dir, config, [...present.map(({ key }) => formatVkey(key)), ed25519, mlDsa44]);
+  noteKeys(dir, config, [...new Set([...present.map(formatVkey), ed25519, mlDsa44])]);
   const path = join(dir, MEMBER_FILE);
   writeDurably(path, formatJson(fileOf(config, ed25519, mlDsa44, root)));
   renameSync(stage, next);
@@ -70,11 +74,13 @@ export async function rotate(
   return path;
 }
 
-/** A key in a token is replaced there: one in a file would be made and never used. */
-function requireFiles(dir: string, { hsm }: CosignerConfig, ids: readonly ('ed25519' | 'tsa')[]): void {
-  for (const id of ids) {
-    if (hsm?.keys[id] === undefined) continue;
-    throw new StartError('input-malformed', `${dir} has its ${id} key in a token: replace it there, by a new label`);
+/** What it signs with: the two keys in use, and behind them those that it is going over to. @throws StartError key-* and what opens them */
+async function keysOf(dir: string, config: CosignerConfig, env: Env): Promise<VerifierKey[]> {
+  const keyring = await Keyring.open(dir, config.hsm, env);
+  try {
+    return cosignerSigners(dir, keyring, config).map(({ key }) => key);
+  } finally {
+    keyring.close();
   }
 }
 
@@ -103,16 +109,16 @@ export function fileOf(config: CosignerConfig, ed25519: string, mlDsa44: string,
 /**
  * Puts the new keys in the place of the old ones, which are gone then.
  * @param trust path of the bundle that names them: before that, the old keys are the ones that count
- * @param env where the passphrase of the keys comes from
- * @throws StartError config-* | input-* | key-* | passphrase-*
+ * @param env where the passphrase and the PIN of the keys come from
+ * @throws StartError config-* | input-* | key-* | passphrase-* | secret-* | hsm-* | pin-*
  */
 export async function settle(dir: string, trust: string, env: Env = {}): Promise<void> {
   const config = readCosigner(dir);
   const { policy } = readTrust(trust);
   if (!existsSync(nextDir(dir))) throw new StartError('input-missing', `${nextDir(dir)} holds no new keys`);
   // All that will be in use (new ones come last), not only what is still in `next`: this may have been cut short behind the last move.
-  const signers = cosignerSigners(dir, await Keyring.open(dir, undefined, env), config);
-  const settled = new Map(signers.map(({ key }) => [key.type, formatVkey(key)]));
+  const keys = await keysOf(dir, config, env);
+  const settled = new Map(keys.map((key) => [key.type, formatVkey(key)]));
   const named = new Set([...policy.witnesses.values()].map(({ key }) => formatVkey(key)));
   for (const vkey of settled.values()) {
     if (!named.has(vkey)) throw new StartError('input-malformed', `${trust} does not name the new keys yet`);
