@@ -48,7 +48,11 @@ export function epochCommands(root: Command, { out, err, env }: Context): void {
     )
     .argument(dir, dirText)
     .option('--timestamps', 'a new timestamp key too', false)
-    .action(async (folder: string, options: { timestamps: boolean }) => {
+    .option(
+      '--trust <file>',
+      'newest trust bundle: in the place of the new keys of an old backup, which it has outlived',
+    )
+    .action(async (folder: string, options: { timestamps: boolean; trust?: string }) => {
       const { rotate } = await import('../epochs/member.ts');
       out(await rotate(folder, options, Date.now(), env));
     });

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { formatVkey, parseVkey, type VerifierKey } from '../../ledger/core/note.ts';
+import type { Policy } from '../../ledger/core/policy.ts';
 import { witnessesUnder } from '../../ledger/log/policy-members.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import type { Trust } from '../../verifier/core/trust.ts';
@@ -35,7 +36,8 @@ type CosignerConfig = CourtConfig | MirrorConfig;
 /**
  * Makes new keys in `next/keys` and the file that tells of them. To be started again with them before the platform makes its change.
  * All of it is made beside its place; until the last step the member goes on as before, and this can be done again.
- * @param options `timestamps`: a new timestamp key and root too (courts)
+ * @param options `timestamps`: a new timestamp key and root too (courts). `trust`: path of the newest bundle, which shows that the keys of a
+ * `next` that is there came to nothing or have been replaced since: these take their place
  * A key of cosignatures that is in a token stays, and the file names it.
  * @param env where the PIN and the passphrase of the keys in use come from: it opens the new ones too, else the member could not start with both
  * @returns the path of the member's file
@@ -43,7 +45,7 @@ type CosignerConfig = CourtConfig | MirrorConfig;
  */
 export async function rotate(
   dir: string,
-  options: { timestamps: boolean },
+  options: { timestamps: boolean; trust?: string },
   nowMs: number,
   env: Env = {},
 ): Promise<string> {
@@ -53,8 +55,9 @@ export async function rotate(
   // One in a file would be made and never used.
   if (withTsa && config.hsm?.keys['tsa'] !== undefined)
     throw new StartError('input-malformed', `${dir} has its tsa key in a token: replace it there, by a new label`);
-  if (existsSync(next)) throw new StartError('output-refused', `${next} exists: settle the change under way first`);
-  const present = await keysOf(dir, config, env);
+  const keys = await keysOf(dir, config, env);
+  if (existsSync(next)) requireOutlived(dir, keys, options.trust);
+  const present = keys.slice(0, 2);
   const stage = `${next}.part`;
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(join(stage, 'keys'), { recursive: true });
@@ -69,9 +72,38 @@ export async function rotate(
   noteKeys(dir, config, [...new Set([...present.map(formatVkey), ed25519, mlDsa44])]);
   const path = join(dir, MEMBER_FILE);
   writeDurably(path, formatJson(fileOf(config, ed25519, mlDsa44, root)));
+  rmSync(next, { recursive: true, force: true });
   renameSync(stage, next);
   syncFolder(dir);
   return path;
+}
+
+/**
+ * Keys of a change under way are not replaced. Out of an old backup they may be those of one that others have long settled, or withdrawn: then the
+ * keys in use counted in an epoch that has ended, and the present one knows the member neither by them nor by those that would follow.
+ * A bundle from before the keys in use would say the same of a change that is under way.
+ */
+function requireOutlived(dir: string, keys: readonly VerifierKey[], trust: string | undefined): void {
+  const next = nextDir(dir);
+  const exists = `${next} exists: settle the change under way first`;
+  if (trust === undefined) throw new StartError('output-refused', exists);
+  const [present, ...ended] = readTrust(trust)
+    .epochs.map(({ policy }) => namedIn(policy))
+    .reverse();
+  const areIn = (of: readonly VerifierKey[], named = new Set<string>()): boolean =>
+    of.every((key) => named.has(formatVkey(key)));
+  const inUse = keys.slice(0, 2);
+  if (areIn(inUse, present) || areIn(settledOf(keys), present) || !ended.some((named) => areIn(inUse, named)))
+    throw new StartError('output-refused', `${exists}. ${trust} does not show that it has been outlived`);
+}
+
+/** The keys that are left when the member has settled: those of `next` come last. */
+function settledOf(keys: readonly VerifierKey[]): VerifierKey[] {
+  return [...new Map(keys.map((key) => [key.type, key])).values()];
+}
+
+function namedIn({ witnesses }: Policy): Set<string> {
+  return new Set([...witnesses.values()].map(({ key }) => formatVkey(key)));
 }
 
 /** What it signs with: the two keys in use, and behind them those that it is going over to. @throws StartError key-* and what opens them */
@@ -117,10 +149,9 @@ export async function settle(dir: string, trust: string, env: Env = {}): Promise
   const { policy } = readTrust(trust);
   if (!existsSync(nextDir(dir))) throw new StartError('input-missing', `${nextDir(dir)} holds no new keys`);
   // All that will be in use (new ones come last), not only what is still in `next`: this may have been cut short behind the last move.
-  const keys = await keysOf(dir, config, env);
-  const settled = new Map(keys.map((key) => [key.type, formatVkey(key)]));
-  const named = new Set([...policy.witnesses.values()].map(({ key }) => formatVkey(key)));
-  for (const vkey of settled.values()) {
+  const settled = settledOf(await keysOf(dir, config, env)).map(formatVkey);
+  const named = namedIn(policy);
+  for (const vkey of settled) {
     if (!named.has(vkey)) throw new StartError('input-malformed', `${trust} does not name the new keys yet`);
   }
   // Cut short, it is done again: what is still in `next` signs beside what is already in place, and both are known by `vkeys`.
