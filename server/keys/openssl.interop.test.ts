@@ -1,6 +1,7 @@
 /**
  * Encrypted key files against OpenSSL, in both directions. `openssl pkcs8` gives scrypt 32 MiB, so it opens N 2^14 and not our 2^17; for
- * that, `openssl kdf` and `openssl enc` do the same two steps with the memory that they are given (OPERATIONS.md has the commands).
+ * that, `openssl kdf` and `openssl enc` do the same two steps with the memory that they are given. What OPERATIONS.md prints is in
+ * operations.interop.test.ts: there no passphrase may stand on a command line.
  */
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
