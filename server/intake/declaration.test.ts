@@ -108,6 +108,10 @@ describe('server/intake/declaration', () => {
     for (const name of names) expect(() => checkFileName(name, 1), name).not.to.throw();
   });
 
+  it('refuses a name with half a surrogate pair', () => {
+    expect(refusalOf(() => checkFileName('a\ud800.txt', 1)).code).to.equal('name-invalid');
+  });
+
   it('keeps a well-formed media type and replaces any other', () => {
     expect(checkedMediaType('Image/SVG+xml')).to.equal('image/svg+xml');
     for (const type of [undefined, '', 'x', 'a/b; c=d', 'a/b\r\nX: y', `a/${'b'.repeat(200)}`]) {

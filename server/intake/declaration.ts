@@ -5,7 +5,7 @@
  */
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import type { Declared } from '../../certs/core/record.ts';
-import { utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
+import { isWellFormed, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { type Json, parseJson } from '../../ledger/core/json.ts';
 import { Refusal } from '../refusal.ts';
@@ -137,6 +137,8 @@ const NAME_FORBIDDEN = /[\p{Cc}\u2028\u2029\uFFFD]/u;
  */
 export function checkFileName(name: string, file: number): void {
   if (name === '') throw new Refusal('name-missing', { file });
+  // First: what is not well-formed has no length in UTF-8.
+  if (!isWellFormed(name)) throw new Refusal('name-invalid', { file });
   if (utf8Encode(name).length > NAME_BYTES_MAX) throw new Refusal('name-too-long', { file, limit: NAME_BYTES_MAX });
   if (NAME_FORBIDDEN.test(name)) throw new Refusal('name-invalid', { file });
 }
