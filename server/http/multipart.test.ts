@@ -205,6 +205,11 @@ describe('server/http/multipart', () => {
       part(`${disposition('name="file"; filename="a"')}\r\nX: y\r\n--B: z`, 'x') + END,
       'multipart-malformed',
     ],
+    [
+      'a file in base64',
+      part(`${disposition('name="file"; filename="a"')}\r\nContent-Transfer-Encoding: base64`, 'aGVsbG8=') + END,
+      'multipart-malformed',
+    ],
     ['a head without an end', `--B\r\nX: ${'y'.repeat(20_000)}`, 'multipart-malformed'],
     ['what the sink refuses', file('refuse me', 'x') + file('a', 'x') + END, 'file-empty'],
   ];
@@ -219,7 +224,30 @@ describe('server/http/multipart', () => {
     const body = `${part(head, 'x')}${part(`${disposition('name="declaration"')}\r\nContent-Type: application/json; charset="UTF-8"`, '{"source":"手机"}')}`;
     expect(await send(body + END)).to.deep.equal({
       declaration: '{"source":"手机"}',
-      files: [{ name: '合.txt', mediaType: 'text/plain', text: 'x' }],
+      files: [{ name: '合.txt', mediaType: 'text/plain; charset=gbk', text: 'x' }],
+    });
+  });
+
+  it('reads a quote and line breaks in a name as browsers write them, and nothing else so', async () => {
+    const form = new FormData();
+    for (const name of ['say "hi"', 'a\nb', '100%', '%41%2F%0d', 'a\\b']) form.append('file', new Blob(['x']), name);
+    const request = new Request('http://x', { method: 'POST', body: form });
+    const type = request.headers.get('content-type') as string;
+    const { files } = await send(Buffer.from(await request.arrayBuffer()), { type });
+    expect(files?.map(({ name }) => name)).to.deep.equal(['say "hi"', 'a\nb', '100%', '%41%2F%0d', 'a\\b']);
+  });
+
+  it('reads a name as it is when everything in it is escaped', async () => {
+    const head = disposition(`name="file"; filename*=UTF-8''50%2522%250A`);
+    const { files } = await send(part(head, 'x') + END);
+    expect(files?.[0]?.name).to.equal('50%22%0A');
+  });
+
+  it('takes bytes that say they are bytes, and a file without a type', async () => {
+    const head = `${disposition('name="file"; filename="a"')}\r\nContent-Transfer-Encoding: Binary`;
+    expect(await send(part(head, 'aGVsbG8=') + END)).to.deep.equal({
+      declaration: undefined,
+      files: [{ name: 'a', mediaType: 'text/plain', text: 'aGVsbG8=' }],
     });
   });
 

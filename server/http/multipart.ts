@@ -14,8 +14,9 @@ import { boundaryOf, PartHeads } from './part-heads.ts';
 import { bodyChunks } from './request.ts';
 
 export interface MultipartFile {
-  /** As the client sent it. */
+  /** As the client means it. */
   readonly name: string;
+  /** As the client sent it, with its parameters. */
   readonly mediaType: string;
   readonly chunks: AsyncIterable<Uint8Array>;
 }
@@ -42,7 +43,7 @@ export async function readMultipart(
   const heads = new PartHeads(boundary);
   const parts = new Parts(options, heads);
   const parser = openParser(boundary, options.jsonBytesMax);
-  parser.on('file', (field, stream, { filename, mimeType }) => parts.file(field, stream, filename, mimeType));
+  parser.on('file', (field, stream, { filename }) => parts.file(field, stream, filename));
   parser.on('field', (field, value, { valueTruncated }) => parts.field(field, value, valueTruncated));
   parser.on('filesLimit', () => parts.fail(new Refusal('files-too-many', { limit: FILES_MAX })));
   parser.on('partsLimit', () => parts.fail(new Refusal('files-too-many', { limit: FILES_MAX })));
@@ -88,6 +89,9 @@ async function pump(request: IncomingMessage, parser: busboy.Busboy, parts: Part
   parser.end();
   await closed;
 }
+
+/** How browsers, and after them others, write `"`, CR and LF in a name (HTML, multipart/form-data encoding algorithm). They escape nothing else. */
+const FORM_ESCAPE = /%22|%0D|%0A/g;
 
 /** What has come so far. Every handler only queues; the first failure is the answer. */
 class Parts {
@@ -142,11 +146,14 @@ class Parts {
     else this.#declare(Buffer.from(value, 'utf8'));
   }
 
-  file(field: string, stream: Readable, name: string | undefined, mediaType: string): void {
+  file(field: string, stream: Readable, filename: string | undefined): void {
     stream.on('error', (cause) => this.fail(malformed(cause)));
-    const { isUtf8 } = this.#heads.next();
+    const head = this.#heads.next();
+    const name = head.hasExtendedName ? filename : filename?.replaceAll(FORM_ESCAPE, decodeURIComponent);
+    // RFC 7578 section 4.4: text/plain when nothing is said.
+    const mediaType = head.contentType ?? 'text/plain';
     if (field !== 'file' && field !== 'declaration') this.fail(new Refusal('unknown-field', { field }));
-    if (field === 'declaration' && !isUtf8) this.fail(new Refusal('utf8-invalid', { field }));
+    if (field === 'declaration' && !head.isUtf8) this.fail(new Refusal('utf8-invalid', { field }));
     this.seen += 1;
     this.backlog += 1;
     const number = field === 'file' ? ++this.files : 0;

@@ -9,6 +9,10 @@ import { Refusal } from '../refusal.ts';
 export interface PartHead {
   /** The contents are text in UTF-8, as far as the head says. */
   readonly isUtf8: boolean;
+  /** The whole Content-Type; undefined when there is none. */
+  readonly contentType: string | undefined;
+  /** The file name is that of `filename*`, in which everything is escaped. */
+  readonly hasExtendedName: boolean;
 }
 
 const LINE_END = '\r\n';
@@ -88,11 +92,20 @@ export class PartHeads {
 
 function parseHead(head: string): PartHead {
   const fields = fieldsOf(head);
-  const charsets = parametersOf(fields.get('content-type') ?? '', 'charset');
+  const contentType = fields.get('content-type');
+  const charsets = parametersOf(contentType ?? '', 'charset');
   // RFC 7578 section 5.1.3 wants file names in UTF-8, RFC 8187 section 3.2.1 those of `filename*`.
   const names = parametersOf(fields.get('content-disposition') ?? '', 'filename*');
   if (!names.every((name) => /^utf-8'/i.test(name))) throw new Refusal('utf8-invalid', { field: 'filename*' });
-  return { isUtf8: charsets.every((charset) => /^utf-?8$/i.test(charset)) };
+  // RFC 7578 section 4.7 has no other over HTTP, and the parser decodes none: base64 would be deposited for the bytes it stands for.
+  if (!/^(?:7bit|8bit|binary)$/i.test(fields.get('content-transfer-encoding') ?? 'binary')) {
+    throw malformed('Content-Transfer-Encoding is none of 7bit, 8bit and binary');
+  }
+  return {
+    isUtf8: charsets.every((charset) => /^utf-?8$/i.test(charset)),
+    contentType,
+    hasExtendedName: names.length > 0,
+  };
 }
 
 /** RFC 822 section 3.1: a line that begins with space goes on with the one before. */
