@@ -35,6 +35,18 @@ describe('server/intake/declaration', () => {
     expect(declared.witness).to.equal('');
   });
 
+  it('takes a fact without a visible character as not declared, and keeps every other as it is', () => {
+    for (const blank of ['', ' ', '\n', '\u3164', '\u200B', '\u3000', ' \t\u00A0\u2060']) {
+      const declaration = { source: blank, storage: ` ${blank}云盘\n` };
+      for (const { declared } of [
+        parseDeclaration(bytes(declaration)),
+        parseDigestDeposit(bytes({ files: [FILE], declaration })),
+      ]) {
+        expect([declared.source, declared.storage]).to.deep.equal(['', declaration.storage]);
+      }
+    }
+  });
+
   it('takes a deposit of digests', () => {
     const deposit = parseDigestDeposit(bytes({ files: [FILE], declaration: { storage: '云盘' } }));
     expect(deposit.files).to.deep.equal([{ ...FILE, mediaType: 'application/octet-stream' }]);

@@ -5,6 +5,7 @@
  */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Declared } from '../../certs/core/record.ts';
+import { hasVisibleText } from '../../certs/core/visible.ts';
 import { isWellFormed, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { type Json, parseJson } from '../../ledger/core/json.ts';
@@ -102,7 +103,7 @@ interface DigestFile extends Omit<SubmittedFile, 'mediaType'> {
 export function parseDeclaration(bytes: Uint8Array): Declaration {
   const value = readJson(bytes, isDeclaration);
   const { files, ...facts } = value as Partial<Declared> & { files?: StatedFile[] };
-  return { declared: { ...NOT_DECLARED, ...facts }, ...(files === undefined ? {} : { files }) };
+  return { declared: declaredOf(facts), ...(files === undefined ? {} : { files }) };
 }
 
 /** The declaration of an upload that has none: nothing is declared. */
@@ -123,7 +124,13 @@ export function parseDigestDeposit(bytes: Uint8Array): DigestDeposit {
     checkFileName(file.name, i + 1);
     return { ...file, mediaType: checkedMediaType(mediaType, i + 1) };
   });
-  return { declared: { ...NOT_DECLARED, ...deposit.declaration }, files };
+  return { declared: declaredOf(deposit.declaration ?? {}), files };
+}
+
+/** A fact that nobody can see is not declared: a judge would be told that it is stated. */
+function declaredOf(facts: Partial<Declared>): Declared {
+  const visible = Object.entries(facts).filter(([, text]) => hasVisibleText(text));
+  return { ...NOT_DECLARED, ...Object.fromEntries(visible) };
 }
 
 // Control characters would break the lines of listings and headers; U+FFFD is what a lost character leaves.
