@@ -157,6 +157,7 @@ describe('server/http refusals', () => {
       413,
     ],
     ['a file without a name', file('', 'kept?') + END, MULTIPART, 'name-missing', 422],
+    ['a name in Latin-1', Buffer.from(file('Verträge', 'kept?') + END, 'latin1'), MULTIPART, 'name-invalid', 422],
     ['a name with a line break as browsers write it', file('a%0Ab', 'kept?') + END, MULTIPART, 'name-invalid', 422],
     [
       'a file whose type is none',
