@@ -177,13 +177,10 @@ describe('server/http/multipart', () => {
     ],
     ['a charset that the parser does not know', typed('application/json; charset=gbk', '{}'), 'utf8-invalid'],
     ['a charset on a line of its own', typed('application/json;\r\n charset=gbk', '{}'), 'utf8-invalid'],
+    ['two charsets', typed('text/plain; charset=utf-8; Charset=gbk', '{}'), 'multipart-malformed'],
+    ['two names', part(disposition('name="file"; filename="a"; filename="b"'), 'x') + END, 'multipart-malformed'],
     [
-      'two charsets, of which the parser takes the first',
-      typed('text/plain; charset=gbk; charset=utf-8', '{}'),
-      'utf8-invalid',
-    ],
-    [
-      'two content types, of which the parser takes the first',
+      'two content types',
       typed('text/plain; charset=utf-8\r\nContent-Type: text/plain; charset=gbk', '{}'),
       'multipart-malformed',
     ],

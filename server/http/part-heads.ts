@@ -22,9 +22,8 @@ const LINE_END = '\r\n';
  * @throws Refusal multipart-malformed
  */
 export function boundaryOf(contentType: string): string {
-  const [boundary = '', another] = parametersOf(contentType, 'boundary');
-  if (another !== undefined || !/^[0-9A-Za-z'()+_,./:=? -]{1,70}$/.test(boundary))
-    throw malformed('no usable boundary');
+  const boundary = parametersOf(contentType).get('boundary') ?? '';
+  if (!/^[0-9A-Za-z'()+_,./:=? -]{1,70}$/.test(boundary)) throw malformed('no usable boundary');
   return boundary;
 }
 
@@ -93,18 +92,20 @@ export class PartHeads {
 function parseHead(head: string): PartHead {
   const fields = fieldsOf(head);
   const contentType = fields.get('content-type');
-  const charsets = parametersOf(contentType ?? '', 'charset');
+  const charset = parametersOf(contentType ?? '').get('charset') ?? 'utf-8';
   // RFC 7578 section 5.1.3 wants file names in UTF-8, RFC 8187 section 3.2.1 those of `filename*`.
-  const names = parametersOf(fields.get('content-disposition') ?? '', 'filename*');
-  if (!names.every((name) => /^utf-8'/i.test(name))) throw new Refusal('utf8-invalid', { field: 'filename*' });
+  const extendedName = parametersOf(fields.get('content-disposition') ?? '').get('filename*');
+  if (extendedName !== undefined && !/^utf-?8'/i.test(extendedName)) {
+    throw new Refusal('utf8-invalid', { field: 'filename*' });
+  }
   // RFC 7578 section 4.7 has no other over HTTP, and the parser decodes none: base64 would be deposited for the bytes it stands for.
   if (!/^(?:7bit|8bit|binary)$/i.test(fields.get('content-transfer-encoding') ?? 'binary')) {
     throw malformed('Content-Transfer-Encoding is none of 7bit, 8bit and binary');
   }
   return {
-    isUtf8: charsets.every((charset) => /^utf-?8$/i.test(charset)),
+    isUtf8: /^utf-?8$/i.test(charset),
     contentType,
-    hasExtendedName: names.length > 0,
+    hasExtendedName: extendedName !== undefined,
   };
 }
 
@@ -115,10 +116,7 @@ function fieldsOf(head: string): ReadonlyMap<string, string> {
   for (const line of unfolded.split(LINE_END).slice(1)) {
     const [, name, value = ''] = /^([^:]*):(.*)$/.exec(line) ?? [];
     if (name === undefined) throw malformed('a line in the head of a part is no field');
-    const key = name.toLowerCase();
-    // Whichever of the two is taken, the other was sent too.
-    if (fields.has(key)) throw malformed('a field is repeated in the head of a part');
-    fields.set(key, value.trim());
+    setOnce(fields, name, value.trim());
   }
   return fields;
 }
@@ -126,11 +124,17 @@ function fieldsOf(head: string): ReadonlyMap<string, string> {
 /** RFC 2045 section 5.1: `; name=token` and `; name="quoted"`, the quotes taken off. */
 const PARAMETER = /;\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))/g;
 
-/** Every value of a parameter. */
-function parametersOf(field: string, wanted: string): string[] {
-  return [...field.matchAll(PARAMETER)]
-    .filter(([, name]) => name?.toLowerCase() === wanted)
-    .map(([, , quoted, bare]) => quoted ?? bare ?? '');
+function parametersOf(field: string): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>();
+  for (const [, name = '', quoted, bare = ''] of field.matchAll(PARAMETER)) setOnce(parameters, name, quoted ?? bare);
+  return parameters;
+}
+
+/** Of two values, whichever is taken, the other was sent too. */
+function setOnce(values: Map<string, string>, name: string, value: string): void {
+  const key = name.toLowerCase();
+  if (values.has(key)) throw malformed('a field or parameter of a head is repeated');
+  values.set(key, value);
 }
 
 function malformed(reason: string): Refusal {
