@@ -15,6 +15,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv, type ErrorObject } from 'ajv';
+import type { RecordMember } from '../certs/core/record.ts';
+import { whyNotRecordable } from './recordable.ts';
 import { StartError } from './start-error.ts';
 
 export type Role = 'platform' | 'court' | 'mirror';
@@ -217,6 +219,15 @@ function checkConfig(value: unknown, role: Role, where: string): void {
   // Without checking the schema itself, which costs more than everything else here in each of seven processes; init.test.ts reads all three.
   const validate = new Ajv({ meta: false, validateSchema: false }).compile(SCHEMAS[role]);
   if (!validate(value)) throw new StartError('config-malformed', `${where}: ${describe(validate.errors?.[0], role)}`);
+  if (role !== 'platform') return;
+  const { platform, members } = value as unknown as PlatformConfig;
+  const why = whyNotRecordable({ platform, members: members.map(recordMember) });
+  if (why !== undefined) throw new StartError('config-malformed', `${where}: no record can say this: ${why}`);
+}
+
+/** A member as records name it. */
+export function recordMember({ member, kind, keyName, name, nameEn }: MemberConfig): RecordMember {
+  return { member, kind, keyName, name, nameEn };
 }
 
 /**

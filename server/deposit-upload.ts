@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { extendedValue } from './http/artefact.ts';
 import { checkFileName } from './intake/declaration.ts';
 import { Refusal } from './refusal.ts';
 
@@ -69,7 +70,7 @@ export function multipartBody(files: readonly HashedFile[], onShare: (share: num
   );
   const heads = files.map(({ name }) =>
     Buffer.from(
-      `\r\n--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${quoted(name)}"\r\n` +
+      `\r\n--${boundary}\r\nContent-Disposition: form-data; name="file"; ${filename(name)}\r\n` +
         'Content-Type: application/octet-stream\r\n\r\n',
     ),
   );
@@ -122,7 +123,11 @@ function chunksOf(path: string): AsyncIterable<Uint8Array> {
   return createReadStream(path, { highWaterMark: CHUNK_BYTES });
 }
 
-/** RFC 7578 section 4.2 with RFC 2045 quoting: the name as UTF-8, quote and backslash escaped. */
-function quoted(name: string): string {
-  return name.replaceAll(/["\\]/g, '\\$&');
+/**
+ * RFC 7578 section 4.2 with RFC 2045 quoting: the name as UTF-8, quote and backslash escaped. One that holds what browsers write
+ * for a quote or a line break, and the platform reads so, is given without room for that.
+ */
+function filename(name: string): string {
+  const plain = `filename="${name.replaceAll(/["\\]/g, '\\$&')}"`;
+  return /%22|%0D|%0A/.test(name) ? `${plain}; filename*=${extendedValue(name)}` : plain;
 }

@@ -51,7 +51,11 @@ describe('server/deposit', () => {
   const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
   it('writes the certificate of the files and the proof, and nothing else', async () => {
-    const files = [fileOf('合同 "final".pdf', 'one'), fileOf('back\\slash.txt', 'two')];
+    const files = [
+      fileOf('合同 "final".pdf', 'one'),
+      fileOf('back\\slash.txt', 'two'),
+      fileOf("50%22 (a)'.txt", 'three'),
+    ];
     const { said, code } = run({ files });
     expect(await code, said()).to.equal(0);
     expect(readdirSync(join(dir, 'out')).sort()).to.deep.equal(['certificate.pdf', 'deposit.tlog-proof']);
@@ -60,10 +64,11 @@ describe('server/deposit', () => {
     expect(filesOf(record).map(({ name, sha256: digest }) => [name, digest])).to.deep.equal([
       ['合同 "final".pdf', sha256('one')],
       ['back\\slash.txt', sha256('two')],
+      ["50%22 (a)'.txt", sha256('three')],
     ]);
     expect(header(record).capture.how).to.equal('upload');
     parseTlogProof(readFileSync(join(dir, 'out', 'deposit.tlog-proof'), 'utf8'));
-    expect(said()).to.match(/hashed 2 files\n.*received by .* as [0-9a-f-]{36}\n.*\ncertified: /s);
+    expect(said()).to.match(/hashed 3 files\n.*received by .* as [0-9a-f-]{36}\n.*\ncertified: /s);
     expect(said()).not.to.include(consortium.token);
   });
 

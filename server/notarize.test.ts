@@ -9,6 +9,7 @@ import { MemoryDisk, memoryStores } from '../ledger/store/memory.ts';
 import { ORIGIN, testSigner } from '../ledger/witness/testing.ts';
 import { type Deposit, entryOf } from './intake/deposit-store.ts';
 import { DEFAULT_LIMITS, RECEIPT_DEADLINE_MS } from './intake/limits.ts';
+import type { Submission } from './intake/submission.ts';
 import type { Notary, NotaryOptions } from './notarize.ts';
 import {
   codeOf,
@@ -185,6 +186,46 @@ describe('server/notarize', () => {
     } finally {
       performance.now = now;
     }
+  });
+
+  it('answers what it has answered before at once, room or no room', async () => {
+    const world = new World();
+    const disk = new MemoryDisk();
+    const keyed = (name: string, key: string): Submission => digests(name, { idempotencyKey: key });
+    const first = await begin(world, disk);
+    const { deposit } = await first.notary.submit(keyed('a', 'k'));
+    await first.notary.close();
+    const { notary } = await begin(world, disk, { limits: { ...DEFAULT_LIMITS, outstandingMax: 0 } });
+    expect(await notary.submit(keyed('a', 'k'))).to.deep.equal({ deposit, replayed: true });
+    expect(await codeOf(notary.submit(keyed('b', 'k')))).to.equal('idempotency-key-reused');
+    const waits = codeOf(notary.submit(keyed('a', 'new')));
+    await notary.close();
+    expect(await waits).to.equal('stopping');
+  });
+
+  it('takes nobody for answered before who has left the line and made the deposit since', async () => {
+    const disk = new MemoryDisk();
+    const index = memoryStores(disk).index('deposits');
+    let look: () => void = () => {};
+    const slow = new Promise<void>((resolve) => {
+      look = resolve;
+    });
+    let looks = 0;
+    const slowIndex: typeof index = {
+      scan: (range) => index.scan(range),
+      write: (batch) => index.write(batch),
+      async get(name) {
+        if (name.startsWith('key/') && ++looks === 1) await slow;
+        return index.get(name);
+      },
+    };
+    const limits = { ...DEFAULT_LIMITS, outstandingMax: 1 };
+    const { notary } = await begin(new World(), disk, { limits, index: slowIndex });
+    const names = ['a', 'b', 'c', 'd'];
+    const taken = names.map((name) => notary.submit(digests(name, name === 'b' ? { idempotencyKey: 'k' } : {})));
+    expect((await (taken[1] as (typeof taken)[0])).replayed).to.equal(false);
+    look();
+    expect((await Promise.all(taken)).map(({ replayed }) => replayed)).to.deep.equal([false, false, false, false]);
   });
 
   it('refuses those who stand in line when it closes', async () => {

@@ -35,6 +35,7 @@ export type RefusalCode =
   | 'name-missing'
   | 'name-too-long'
   | 'name-invalid'
+  | 'media-type-invalid'
   | 'digest-mismatch'
   // what is asked for
   | 'deposit-not-found'

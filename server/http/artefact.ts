@@ -58,6 +58,10 @@ async function* checked(chunks: AsyncIterable<Uint8Array>, sha256: string): Asyn
  */
 export function contentDisposition(name: string): string {
   const ascii = name.replaceAll(/[^A-Za-z0-9 ._-]/g, '_');
-  const utf8 = encodeURIComponent(name).replaceAll(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-  return `attachment; filename="${ascii}"; filename*=UTF-8''${utf8}`;
+  return `attachment; filename="${ascii}"; filename*=${extendedValue(name)}`;
+}
+
+/** RFC 8187 section 3.2.1: a text as the value of a parameter whose name ends in `*`. */
+export function extendedValue(text: string): string {
+  return `UTF-8''${encodeURIComponent(text).replaceAll(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)}`;
 }

@@ -13,6 +13,7 @@ const line = (name: string): string => `${JSON.stringify({ files: digests(name).
 interface Answer {
   readonly line: number;
   readonly status: number;
+  readonly state?: string;
   readonly id?: string;
   readonly code?: string;
   readonly links?: Record<string, string>;
@@ -20,8 +21,10 @@ interface Answer {
 
 describe('server/http batch', () => {
   let consortium: TestConsortium;
+  let freeBytes = 1e12;
   before(async () => {
-    consortium = await TestConsortium.start({ limits: LIMITS }, 1, 1);
+    const volume = async (): Promise<{ freeBytes: number; totalBytes: number }> => ({ freeBytes, totalBytes: 1e12 });
+    consortium = await TestConsortium.start({ limits: LIMITS, volume }, 1, 1);
     await until(async () => (await consortium.fetch('/readyz')).status === 200);
   });
   after(() => consortium.end());
@@ -94,6 +97,21 @@ describe('server/http batch', () => {
     expect(other.map(({ status, code }) => [status, code])).to.deep.equal([
       [202, undefined],
       [422, 'idempotency-key-reused'],
+    ]);
+  });
+
+  it('answers a batch that is sent again when the disk is nearly full, and where its deposits stand by then', async () => {
+    const first = await send(line('s1') + line('s2'), { 'idempotency-key': 'again' });
+    expect(first.map(({ state }) => state)).to.deep.equal(['pending', 'pending']);
+    const last = first[1]?.links?.['self'] as string;
+    await until(async () => ((await (await consortium.fetch(last)).json()) as { state: string }).state === 'published');
+    freeBytes = 0.05 * 1e12 - 1;
+    const again = await send(line('s1') + line('s2') + line('s3'), { 'idempotency-key': 'again' });
+    freeBytes = 1e12;
+    expect(again.map(({ status, id, state, code }) => [status, id, state, code])).to.deep.equal([
+      [202, first[0]?.id, 'published', undefined],
+      [202, first[1]?.id, 'published', undefined],
+      [507, undefined, undefined, 'storage-full'],
     ]);
   });
 

@@ -10,11 +10,13 @@ import type { Readable } from 'node:stream';
 import busboy from 'busboy';
 import { FILES_MAX } from '../intake/limits.ts';
 import { Refusal } from '../refusal.ts';
+import { boundaryOf, PartHeads } from './part-heads.ts';
 import { bodyChunks } from './request.ts';
 
 export interface MultipartFile {
-  /** As the client sent it. */
+  /** As the client means it. */
   readonly name: string;
+  /** As the client sent it, with its parameters. */
   readonly mediaType: string;
   readonly chunks: AsyncIterable<Uint8Array>;
 }
@@ -37,58 +39,48 @@ export async function readMultipart(
   request: IncomingMessage,
   options: MultipartOptions,
 ): Promise<Uint8Array | undefined> {
-  const parts = new Parts(options);
-  const parser = openParser(request, options.jsonBytesMax);
-  const delimiters = new DelimiterCount(request.headers['content-type'] ?? '');
-  parser.on('file', (field, stream, { filename, mimeType }) => parts.file(field, stream, filename, mimeType));
+  const boundary = boundaryOf(request.headers['content-type'] ?? '');
+  const heads = new PartHeads(boundary);
+  const parts = new Parts(options, heads);
+  const parser = openParser(boundary, options.jsonBytesMax);
+  parser.on('file', (field, stream, { filename }) => parts.file(field, stream, filename));
   parser.on('field', (field, value, { valueTruncated }) => parts.field(field, value, valueTruncated));
   parser.on('filesLimit', () => parts.fail(new Refusal('files-too-many', { limit: FILES_MAX })));
   parser.on('partsLimit', () => parts.fail(new Refusal('files-too-many', { limit: FILES_MAX })));
   parser.on('error', (cause) => parts.fail(malformed(cause)));
   try {
-    await Promise.race([pump(request, parser, parts, delimiters), parts.failed]);
+    await Promise.race([pump(request, parser, parts, heads), parts.failed]);
     await Promise.race([parts.handled(), parts.failed]);
   } finally {
     parser.destroy();
     await parts.handled().catch(() => {});
   }
-  if (parts.seen !== delimiters.count - 1) {
+  if (parts.seen !== heads.count) {
     throw new Refusal('multipart-malformed', { reason: 'a part has no usable Content-Disposition' });
   }
   if (parts.files === 0) throw new Refusal('file-missing');
   return parts.declaration;
 }
 
-function openParser(request: IncomingMessage, jsonBytesMax: number): busboy.Busboy {
-  try {
-    return busboy({
-      headers: request.headers,
-      // Names are data, not paths: kept whole. RFC 7578 section 5.1: sent as UTF-8 without an encoding of their own.
-      preservePath: true,
-      defParamCharset: 'utf8',
-      limits: { files: FILES_MAX + 1, fields: 2, fieldSize: jsonBytesMax + 1, parts: FILES_MAX + 4 },
-    });
-  } catch (cause) {
-    throw malformed(cause);
-  }
+function openParser(boundary: string, jsonBytesMax: number): busboy.Busboy {
+  return busboy({
+    headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
+    // Names are data, not paths: kept whole. RFC 7578 section 5.1: sent as UTF-8 without an encoding of their own.
+    preservePath: true,
+    defParamCharset: 'utf8',
+    limits: { files: FILES_MAX + 1, fields: 2, fieldSize: jsonBytesMax + 1, parts: FILES_MAX + 4 },
+  });
 }
 
 function malformed(cause: unknown): Refusal {
   return new Refusal('multipart-malformed', { reason: (cause as Error).message }, { cause });
 }
 
-async function pump(
-  request: IncomingMessage,
-  parser: busboy.Busboy,
-  parts: Parts,
-  delimiters: DelimiterCount,
-): Promise<void> {
+async function pump(request: IncomingMessage, parser: busboy.Busboy, parts: Parts, heads: PartHeads): Promise<void> {
   const closed = new Promise<void>((resolve) => parser.once('close', resolve));
   for await (const chunk of bodyChunks({ req: request })) {
     if (parser.destroyed) return;
-    delimiters.take(chunk);
-    // The parser would open it and wait for its end for ever.
-    if (delimiters.afterEnd) throw new Refusal('multipart-malformed', { reason: 'a part follows the last one' });
+    heads.take(chunk);
     if (!parser.write(chunk)) {
       await Promise.race([new Promise<void>((resolve) => parser.once('drain', resolve)), parts.failed]);
     }
@@ -98,38 +90,8 @@ async function pump(
   await closed;
 }
 
-/**
- * Counts the parts on the wire. The parser passes over a part whose header it cannot read without a word; a file must not vanish so.
- * RFC 2046 section 5.1.1: the delimiter with two hyphens behind it is the last.
- */
-class DelimiterCount {
-  count = 0;
-  /** True when a delimiter came behind the last one. */
-  afterEnd = false;
-  #ended = false;
-  readonly #delimiter: Buffer;
-  /** The end of what was searched, shorter than a delimiter; RFC 2046 lets the first delimiter stand without its CRLF. */
-  #tail: Uint8Array = Buffer.from('\r\n');
-
-  constructor(contentType: string) {
-    const [, quoted, bare] = /;\s*boundary=(?:"([^"]*)"|([^\s;]+))/i.exec(contentType) ?? [];
-    this.#delimiter = Buffer.from(`\r\n--${quoted ?? bare ?? ''}`, 'latin1');
-  }
-
-  take(chunk: Uint8Array): void {
-    const text = Buffer.concat([this.#tail, chunk]);
-    let from = 0;
-    for (let at = text.indexOf(this.#delimiter); at >= 0; at = text.indexOf(this.#delimiter, from)) {
-      const end = at + this.#delimiter.length;
-      if (end + 2 > text.length) break;
-      this.count += 1;
-      this.afterEnd ||= this.#ended;
-      this.#ended ||= text.toString('latin1', end, end + 2) === '--';
-      from = end;
-    }
-    this.#tail = text.subarray(Math.max(from, text.length - this.#delimiter.length - 1));
-  }
-}
+/** How browsers, and after them others, write `"`, CR and LF in a name (HTML, multipart/form-data encoding algorithm). They escape nothing else. */
+const FORM_ESCAPE = /%22|%0D|%0A/g;
 
 /** What has come so far. Every handler only queues; the first failure is the answer. */
 class Parts {
@@ -140,13 +102,15 @@ class Parts {
   backlog = 0;
   readonly failed: Promise<never>;
   readonly #options: MultipartOptions;
+  readonly #heads: PartHeads;
   #reject: (error: unknown) => void = () => {};
   #failed = false;
   #earlier: Promise<void> = Promise.resolve();
   #last: Promise<void> = Promise.resolve();
 
-  constructor(options: MultipartOptions) {
+  constructor(options: MultipartOptions, heads: PartHeads) {
     this.#options = options;
+    this.#heads = heads;
     this.failed = new Promise((_resolve, reject) => {
       this.#reject = reject;
     });
@@ -169,22 +133,30 @@ class Parts {
   }
 
   field(field: string, value: string, truncated: boolean): void {
+    const { isUtf8 } = this.#heads.next();
     this.seen += 1;
     // A file without a name comes as a field.
     if (field === 'file') this.fail(new Refusal('name-missing', { file: this.files + 1 }));
     else if (field !== 'declaration') this.fail(new Refusal('unknown-field', { field }));
     else if (truncated) this.fail(new Refusal('body-too-large', { limit: this.#options.jsonBytesMax }));
-    // The parser replaces what is not UTF-8; a text with the replacement in it is damaged either way.
+    // The parser has read it by the charset of its head, and JSON is UTF-8 (RFC 8259 section 8.1).
+    else if (!isUtf8) this.fail(new Refusal('utf8-invalid', { field }));
+    // It replaces what is not UTF-8; a text with the replacement in it is damaged either way.
     else if (value.includes('\uFFFD')) this.fail(new Refusal('utf8-invalid', { field }));
     else this.#declare(Buffer.from(value, 'utf8'));
   }
 
-  file(field: string, stream: Readable, name: string | undefined, mediaType: string): void {
+  file(field: string, stream: Readable, filename: string | undefined): void {
+    stream.on('error', (cause) => this.fail(malformed(cause)));
+    const head = this.#heads.next();
+    const name = head.hasExtendedName ? filename : filename?.replaceAll(FORM_ESCAPE, decodeURIComponent);
+    // RFC 7578 section 4.4: text/plain when nothing is said.
+    const mediaType = head.contentType ?? 'text/plain';
     if (field !== 'file' && field !== 'declaration') this.fail(new Refusal('unknown-field', { field }));
+    if (field === 'declaration' && !head.isUtf8) this.fail(new Refusal('utf8-invalid', { field }));
     this.seen += 1;
     this.backlog += 1;
     const number = field === 'file' ? ++this.files : 0;
-    stream.on('error', (cause) => this.fail(malformed(cause)));
     this.#earlier = this.#last;
     this.#last = this.#last.then(async () => {
       this.backlog -= 1;

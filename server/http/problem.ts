@@ -149,6 +149,11 @@ const PROBLEMS: Readonly<Record<RefusalCode, ProblemText>> = {
     '第 file 个文件的文件名含有控制字符或损坏的字符。请改名后重新提交。',
     'The name of this file holds a control character or a damaged one. Rename it and send it again.',
   ),
+  'media-type-invalid': row(
+    422,
+    '第 file 个文件的媒体类型不是“类型/子类型”的形式。请改正或不写。',
+    'The media type of this file is not of the form type/subtype. Correct it or leave it out.',
+  ),
   'digest-mismatch': row(
     422,
     '收到的文件与声明的摘要、名称、大小或数量不一致，未保存任何内容。请核对文件后重新提交。',

@@ -157,6 +157,15 @@ describe('server/http refusals', () => {
       413,
     ],
     ['a file without a name', file('', 'kept?') + END, MULTIPART, 'name-missing', 422],
+    ['a name in Latin-1', Buffer.from(file('Verträge', 'kept?') + END, 'latin1'), MULTIPART, 'name-invalid', 422],
+    ['a name with a line break as browsers write it', file('a%0Ab', 'kept?') + END, MULTIPART, 'name-invalid', 422],
+    [
+      'a file whose type is none',
+      part('name="file"; filename="a"\r\nContent-Type: pdf', 'kept?') + END,
+      MULTIPART,
+      'media-type-invalid',
+      422,
+    ],
     ['a name with a line break', file('a\u0085b', 'kept?') + END, MULTIPART, 'name-invalid', 422],
   ];
   for (const [what, body, headers, code, status] of cases) {

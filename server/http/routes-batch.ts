@@ -3,7 +3,8 @@
  * Each line stands alone: a refused one does not touch the others. A batch may be larger than what can be outstanding: its lines wait for room
  * in their order, never more of them than are taken in at the same time. The request is read to its end even when nobody reads the answers yet,
  * because simple clients send everything first; so answers wait in memory, bounded by the number of lines.
- * With an Idempotency-Key, a batch sent again makes no deposit twice: each line has the key and its number.
+ * With an Idempotency-Key, a batch sent again makes no deposit twice: each line has the key and its number. Those that have made one are
+ * answered also when there is no space for a new one.
  */
 
 import { Readable } from 'node:stream';
@@ -36,7 +37,13 @@ async function post(platform: Platform, ctx: Context, party: Party): Promise<voi
   if (contentTypeOf(ctx) !== 'application/x-ndjson') throw new Refusal('content-type-unsupported');
   if (declaredLength(ctx) > limits.batchBytesMax) throw new Refusal('body-too-large', { limit: limits.batchBytesMax });
   const key = idempotencyKeyOf(ctx);
-  await space.check(declaredLength(ctx));
+  const noSpace = await space.check(declaredLength(ctx)).then(
+    () => undefined,
+    (error: unknown) => {
+      if (key !== undefined && error instanceof Refusal) return error;
+      throw error;
+    },
+  );
   const transport = transportOf(ctx);
   const answers = new Readable({ read: () => {} });
   ctx.status = 200;
@@ -44,7 +51,7 @@ async function post(platform: Platform, ctx: Context, party: Party): Promise<voi
   ctx.set('Cache-Control', 'no-store');
   ctx.body = answers;
   const answer = (bytes: Uint8Array, line: number): Promise<object> =>
-    takeLine(platform, { party, transport, key: key === undefined ? undefined : `${key} ${line}` }, bytes);
+    takeLine(platform, { party, transport, key: key === undefined ? undefined : `${key} ${line}`, noSpace }, bytes);
   void answerAll(platform, ctx, answers, answer);
 }
 
@@ -92,20 +99,25 @@ interface LineContext {
   readonly party: Party;
   readonly transport: string;
   readonly key: string | undefined;
+  /** Why no new deposit is taken. */
+  readonly noSpace: Refusal | undefined;
 }
 
 async function takeLine(platform: Platform, context: LineContext, bytes: Uint8Array): Promise<object> {
   const { notary } = platform;
-  const { party, transport, key } = context;
+  const { party, transport, key, noSpace } = context;
   const { declared, files } = parseDigestDeposit(bytes);
+  const isKnown = noSpace !== undefined && key !== undefined && (await notary.isKnown(party.party, key));
+  if (noSpace !== undefined && !isKnown) throw noSpace;
   const idempotencyKey = key === undefined ? {} : { idempotencyKey: key };
   const submission = { party, mode: 'batch', how: 'digest', transport, declared, files, ...idempotencyKey } as const;
-  const { deposit } = await notary.submit(submission);
+  const { deposit, replayed } = await notary.submit(submission);
   const { id, received } = deposit;
   return {
     status: 202,
     id,
-    state: 'pending',
+    // A new one is that; of thousands it need not be looked up.
+    state: replayed ? (await notary.standing(id)).state : 'pending',
     received,
     links: linksOf(deposit),
     receipt: await notary.receipt(deposit),

@@ -101,7 +101,7 @@ async function receive(
     jsonBytesMax: limits.jsonBytesMax,
     onFile: async ({ name, mediaType, chunks }, number) => {
       checkFileName(name, number);
-      files.push({ name, mediaType: checkedMediaType(mediaType), ...(await evidence.add(chunks)) });
+      files.push({ name, mediaType: checkedMediaType(mediaType, number), ...(await evidence.add(chunks)) });
     },
   });
   const { declared, files: stated } = json === undefined ? EMPTY_DECLARATION : parseDeclaration(json);

@@ -3,8 +3,8 @@
  * batch for all that are waiting; then hands the entries to the ledger in the same order. One writer, one order.
  * An Idempotency-Key is looked up in the same place, so two requests with one key cannot both become deposits.
  * Nothing is acknowledged before the write is durable. A failed write is ambiguous and ends the process (`fatal`).
- * For want of room submissions stand in line, which is taken from in turns: nobody waits for all that another party, or a batch of many lines,
- * has brought before.
+ * For want of room submissions stand in lines, which are taken from in turns: nobody waits for all that another party, or a batch of many
+ * lines, has brought before. Only what is new needs room.
  */
 import { Refusal } from '../refusal.ts';
 import { type Deposit, type DepositStore, entryOf, idempotencyKey, type NewDeposit } from './deposit-store.ts';
@@ -81,11 +81,26 @@ export class Committer {
     if (this.#closed) throw new Refusal('stopping');
     const name = `${submission.mode} ${submission.party.party}`;
     return new Promise((resolve, reject) => {
+      const waiting = { submission, untilMs: performance.now() + ROOM_WAIT_MS, resolve, reject };
       const line = this.#lines.get(name) ?? [];
-      line.push({ submission, untilMs: performance.now() + ROOM_WAIT_MS, resolve, reject });
+      line.push(waiting);
       this.#lines.set(name, line);
       this.#admit();
+      if (line.includes(waiting)) void this.#answerEarlier(waiting, line);
     });
+  }
+
+  /** What was answered before needs no room. It keeps its place in line until that is known. */
+  async #answerEarlier(waiting: Waiting, line: Waiting[]): Promise<void> {
+    const answer = await this.#earlier(waiting.submission).then(
+      (earlier) => earlier && (() => waiting.resolve(earlier)),
+      (error: unknown) => () => waiting.reject(error),
+    );
+    const place = line.indexOf(waiting);
+    // Who has left the line may have made the very deposit that was found.
+    if (answer === undefined || place < 0) return;
+    line.splice(place, 1);
+    answer();
   }
 
   /** Refuses what is new, or stands in line, and finishes what was taken. */
@@ -160,16 +175,8 @@ export class Committer {
   async #decide(submission: Submission, fresh: NewDeposit[]): Promise<Taken> {
     const { ids, build, isBehind } = this.#options;
     const { party, mode, blob } = submission;
-    const digest = contentSha256(submission);
-    const key =
-      submission.idempotencyKey === undefined ? undefined : idempotencyKey(party.party, submission.idempotencyKey);
-    if (key !== undefined) {
-      const earlier = fresh.find((made) => made.key === key)?.deposit ?? (await this.#depositOfKey(key));
-      if (earlier !== undefined) {
-        if (earlier.contentSha256 !== digest) throw new Refusal('idempotency-key-reused');
-        return { deposit: earlier, replayed: true };
-      }
-    }
+    const earlier = await this.#earlier(submission, fresh);
+    if (earlier !== undefined) return earlier;
     if (await isBehind()) throw new Refusal('quorum-away');
     // What is only hashed, because its key is known, is never a new deposit: keys are not forgotten.
     if (submission.how === 'upload' && blob === undefined) throw new Error('invariant: an upload has its bytes');
@@ -181,12 +188,27 @@ export class Committer {
       commitment,
       party: party.party,
       mode,
-      contentSha256: digest,
+      contentSha256: contentSha256(submission),
       ...(blob === undefined ? {} : { blob }),
     };
     const fileSha256s = submission.files.map((file) => file.sha256);
+    const key = keyOf(submission);
     fresh.push({ deposit, record, fileSha256s, ...(key === undefined ? {} : { key }) });
     return { deposit, replayed: false };
+  }
+
+  /**
+   * The answer that its key has had.
+   * @param fresh deposits that are not in the store yet
+   * @throws Refusal idempotency-key-reused
+   */
+  async #earlier(submission: Submission, fresh: readonly NewDeposit[] = []): Promise<Taken | undefined> {
+    const key = keyOf(submission);
+    if (key === undefined) return undefined;
+    const deposit = fresh.find((made) => made.key === key)?.deposit ?? (await this.#depositOfKey(key));
+    if (deposit === undefined) return undefined;
+    if (deposit.contentSha256 !== contentSha256(submission)) throw new Refusal('idempotency-key-reused');
+    return { deposit, replayed: true };
   }
 
   async #depositOfKey(key: string): Promise<Deposit | undefined> {
@@ -194,4 +216,8 @@ export class Committer {
     const id = await store.idOfKey(key);
     return id === undefined ? undefined : store.deposit(id);
   }
+}
+
+function keyOf({ party, idempotencyKey: key }: Submission): string | undefined {
+  return key === undefined ? undefined : idempotencyKey(party.party, key);
 }

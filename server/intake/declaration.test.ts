@@ -35,6 +35,18 @@ describe('server/intake/declaration', () => {
     expect(declared.witness).to.equal('');
   });
 
+  it('takes a fact without a visible character as not declared, and keeps every other as it is', () => {
+    for (const blank of ['', ' ', '\n', '\u3164', '\u200B', '\u3000', ' \t\u00A0\u2060']) {
+      const declaration = { source: blank, storage: ` ${blank}云盘\n` };
+      for (const { declared } of [
+        parseDeclaration(bytes(declaration)),
+        parseDigestDeposit(bytes({ files: [FILE], declaration })),
+      ]) {
+        expect([declared.source, declared.storage]).to.deep.equal(['', declaration.storage]);
+      }
+    }
+  });
+
   it('takes a deposit of digests', () => {
     const deposit = parseDigestDeposit(bytes({ files: [FILE], declaration: { storage: '云盘' } }));
     expect(deposit.files).to.deep.equal([{ ...FILE, mediaType: 'application/octet-stream' }]);
@@ -108,10 +120,33 @@ describe('server/intake/declaration', () => {
     for (const name of names) expect(() => checkFileName(name, 1), name).not.to.throw();
   });
 
-  it('keeps a well-formed media type and replaces any other', () => {
-    expect(checkedMediaType('Image/SVG+xml')).to.equal('image/svg+xml');
-    for (const type of [undefined, '', 'x', 'a/b; c=d', 'a/b\r\nX: y', `a/${'b'.repeat(200)}`]) {
-      expect(checkedMediaType(type), type).to.equal('application/octet-stream');
+  it('refuses a name with half a surrogate pair', () => {
+    expect(refusalOf(() => checkFileName('a\ud800.txt', 1)).code).to.equal('name-invalid');
+  });
+
+  it('keeps a media type without its parameters, says nothing for none, and refuses what is none', () => {
+    expect(checkedMediaType('Image/SVG+xml', 1)).to.equal('image/svg+xml');
+    expect(checkedMediaType('text/plain ; charset=utf-8', 1)).to.equal('text/plain');
+    for (const type of [undefined, '']) expect(checkedMediaType(type, 1)).to.equal('application/octet-stream');
+    for (const type of ['x', ';', 'a/b c', 'a/b\r\nX: y', `a/${'b'.repeat(200)}`, 'text/纯']) {
+      const { code, facts } = refusalOf(() => checkedMediaType(type, 2));
+      expect([code, facts], type).to.deep.equal(['media-type-invalid', { file: 2 }]);
+    }
+    const typed = parseDigestDeposit(bytes({ files: [{ ...FILE, mediaType: 'text/plain; charset=utf-8' }] }));
+    expect(typed.files[0]?.mediaType).to.equal('text/plain');
+    expect(refusalOf(() => parseDigestDeposit(bytes({ files: [{ ...FILE, mediaType: 'pdf' }] }))).code).to.equal(
+      'media-type-invalid',
+    );
+  });
+
+  it('takes a size as it is written: nothing is rounded', () => {
+    const sized = (size: string): Uint8Array =>
+      bytes(`{"files":[{"name":"1.5 \\" 2e3","size":${size},"sha256":"${DIGEST}"}]}`);
+    for (const read of [parseDigestDeposit, (of: Uint8Array) => parseDeclaration(of)]) {
+      for (const size of ['9007199254740990.6', '5.0000000000000000001', '5.0', '1e3', '1E3', '9007199254740992']) {
+        expect(refusalOf(() => read(sized(size))).code, size).to.equal('declaration-invalid');
+      }
+      expect(read(sized('9007199254740991')).files?.[0]?.size).to.equal(Number.MAX_SAFE_INTEGER);
     }
   });
 

@@ -3,9 +3,10 @@
  * Read strictly (ledger/core/json.ts: no duplicate keys), then against a JSON Schema compiled once. Unknown fields are refused:
  * a misspelt field would otherwise be a fact that silently is not in the record.
  */
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Declared } from '../../certs/core/record.ts';
-import { utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
+import { hasVisibleText } from '../../certs/core/visible.ts';
+import { isWellFormed, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
 import { type Json, parseJson } from '../../ledger/core/json.ts';
 import { Refusal } from '../refusal.ts';
@@ -100,10 +101,9 @@ interface DigestFile extends Omit<SubmittedFile, 'mediaType'> {
  * @throws Refusal utf8-invalid, json-malformed, unknown-field, declaration-invalid
  */
 export function parseDeclaration(bytes: Uint8Array): Declaration {
-  const value = parseStrictJson(bytes);
-  if (!isDeclaration(value)) throw schemaRefusal(isDeclaration.errors);
+  const value = readJson(bytes, isDeclaration);
   const { files, ...facts } = value as Partial<Declared> & { files?: StatedFile[] };
-  return { declared: { ...NOT_DECLARED, ...facts }, ...(files === undefined ? {} : { files }) };
+  return { declared: declaredOf(facts), ...(files === undefined ? {} : { files }) };
 }
 
 /** The declaration of an upload that has none: nothing is declared. */
@@ -111,20 +111,26 @@ export const EMPTY_DECLARATION: Declaration = { declared: NOT_DECLARED };
 
 /**
  * Reads the JSON form of a deposit.
- * @throws Refusal utf8-invalid, json-malformed, unknown-field, declaration-invalid, file-missing, files-too-many, file-empty, name-…
+ * @throws Refusal utf8-invalid, json-malformed, unknown-field, declaration-invalid, file-missing, files-too-many, file-empty, name-…,
+ *   media-type-invalid
  */
 export function parseDigestDeposit(bytes: Uint8Array): DigestDeposit {
-  const value = parseStrictJson(bytes);
-  if (!isDigestDeposit(value)) throw schemaRefusal(isDigestDeposit.errors);
+  const value = readJson(bytes, isDigestDeposit);
   const deposit = value as unknown as { declaration?: Partial<Declared>; files: DigestFile[] };
   if (deposit.files.length === 0) throw new Refusal('file-missing');
   if (deposit.files.length > FILES_MAX) throw new Refusal('files-too-many', { limit: FILES_MAX });
   const files = deposit.files.map(({ mediaType, ...file }, i) => {
     if (file.size === 0) throw new Refusal('file-empty', { file: i + 1 });
     checkFileName(file.name, i + 1);
-    return { ...file, mediaType: checkedMediaType(mediaType) };
+    return { ...file, mediaType: checkedMediaType(mediaType, i + 1) };
   });
-  return { declared: { ...NOT_DECLARED, ...deposit.declaration }, files };
+  return { declared: declaredOf(deposit.declaration ?? {}), files };
+}
+
+/** A fact that nobody can see is not declared: a judge would be told that it is stated. */
+function declaredOf(facts: Partial<Declared>): Declared {
+  const visible = Object.entries(facts).filter(([, text]) => hasVisibleText(text));
+  return { ...NOT_DECLARED, ...Object.fromEntries(visible) };
 }
 
 // Control characters would break the lines of listings and headers; U+FFFD is what a lost character leaves.
@@ -137,6 +143,8 @@ const NAME_FORBIDDEN = /[\p{Cc}\u2028\u2029\uFFFD]/u;
  */
 export function checkFileName(name: string, file: number): void {
   if (name === '') throw new Refusal('name-missing', { file });
+  // First: what is not well-formed has no length in UTF-8.
+  if (!isWellFormed(name)) throw new Refusal('name-invalid', { file });
   if (utf8Encode(name).length > NAME_BYTES_MAX) throw new Refusal('name-too-long', { file, limit: NAME_BYTES_MAX });
   if (NAME_FORBIDDEN.test(name)) throw new Refusal('name-invalid', { file });
 }
@@ -144,10 +152,16 @@ export function checkFileName(name: string, file: number): void {
 // RFC 6838 section 4.2: type and subtype, each a restricted name.
 const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/;
 
-/** The media type as declared, or the one that says nothing when it is none. */
-export function checkedMediaType(mediaType: string | undefined): string {
-  const type = mediaType?.toLowerCase();
-  return type !== undefined && MEDIA_TYPE.test(type) ? type : 'application/octet-stream';
+/**
+ * The media type as declared, without its parameters; of a file without one, the type that says nothing.
+ * @param file 1-based number, for the answer
+ * @throws Refusal media-type-invalid
+ */
+export function checkedMediaType(mediaType: string | undefined, file: number): string {
+  if (mediaType === undefined || mediaType === '') return 'application/octet-stream';
+  const type = mediaType.split(';', 1).join('').trim().toLowerCase();
+  if (!MEDIA_TYPE.test(type)) throw new Refusal('media-type-invalid', { file });
+  return type;
 }
 
 /**
@@ -165,9 +179,22 @@ export function checkStated(stated: readonly StatedFile[], files: readonly Submi
   });
 }
 
-function parseStrictJson(bytes: Uint8Array): Json {
+function readJson(bytes: Uint8Array, isValid: ValidateFunction): Json {
   const text = utf8Decode(bytes);
   if (text === undefined) throw new Refusal('utf8-invalid');
+  const value = parse(text);
+  if (!isValid(value)) throw schemaRefusal(isValid.errors);
+  // The only numbers are sizes. A reader of JSON rounds 9007199254740990.6 to a whole one, and so to a size that nobody stated.
+  if (/\d[.eE]/.test(text.replaceAll(STRING, '""'))) {
+    throw new Refusal('declaration-invalid', { pointer: '', reason: 'a size must be written in digits alone' });
+  }
+  return value;
+}
+
+/** Of a text that is JSON. */
+const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
+
+function parse(text: string): Json {
   try {
     return parseJson(text);
   } catch (cause) {

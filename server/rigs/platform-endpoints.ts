@@ -23,7 +23,8 @@ const CODES = new Set([
     'file-missing',
     'files-too-many',
   ],
-  ...['file-empty', 'file-too-large', 'name-missing', 'name-too-long', 'name-invalid', 'digest-mismatch'],
+  ...['file-empty', 'file-too-large', 'name-missing', 'name-too-long', 'name-invalid', 'media-type-invalid'],
+  'digest-mismatch',
   ...[
     'deposit-not-found',
     'file-not-found',

@@ -18,8 +18,9 @@ import { formatVkey } from '../../ledger/core/note.ts';
 import { liarsSurvived } from '../../ledger/core/policy.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import { parseTrustBundle } from '../../verifier/core/trust.ts';
-import { formatConfig, KEY_FILES, readConfig } from '../config.ts';
+import { formatConfig, KEY_FILES, type MemberConfig, readConfig } from '../config.ts';
 import { readChain, readP256Key, readSigner } from '../keys.ts';
+import { StartError } from '../start-error.ts';
 import { type InitOptions, initConsortium } from './init.ts';
 import { moveTo, placesOf } from './layout.ts';
 
@@ -187,6 +188,35 @@ describe('server/roles/init', () => {
     writeFileSync(join(dir, 'config.json'), formatConfig(before));
     moveTo(placesOf(data, 9100));
     expect(readConfig(dir, 'court')).deep.equal({ ...before, listen: { ...before.listen, port: 9101 } });
+  });
+
+  it('refuses a configuration of the platform that no record could state, and takes what one just can', async () => {
+    await initConsortium(options);
+    const dir = join(data, 'platform');
+    const config = readConfig(dir, 'platform');
+    const { platform, members } = config;
+    const [court, ...others] = members as [MemberConfig, ...MemberConfig[]];
+    const long = '𠮷'.repeat(201);
+    for (const wrong of [
+      { ...config, platform: { ...platform, name: long } },
+      { ...config, platform: { ...platform, nameEn: long } },
+      { ...config, platform: { ...platform, statement: '字'.repeat(2001) } },
+      { ...config, platform: { ...platform, statementEn: 'x'.repeat(2001) } },
+      { ...config, platform: { ...platform, statement: 'half a pair: \ud800' } },
+      { ...config, members: [{ ...court, name: long }, ...others] },
+      { ...config, members: [{ ...court, nameEn: long }, ...others] },
+      { ...config, members: [{ ...court, keyName: 'x'.repeat(201) }, ...others] },
+      { ...config, members: [{ ...court, member: 'court 1' }, ...others] },
+      { ...config, members: [court, ...members] },
+    ]) {
+      expect(() => formatConfig(wrong))
+        .throw(StartError, /no record can say this/)
+        .with.property('code', 'config-malformed');
+      writeFileSync(join(dir, 'config.json'), JSON.stringify(wrong));
+      expect(() => readConfig(dir, 'platform')).throw(/config\.json: no record can say this/);
+    }
+    const longest = { ...platform, name: long.slice(2), statement: '字'.repeat(2000) };
+    expect(formatConfig({ ...config, platform: longest })).include(longest.name);
   });
 
   it('refuses a configuration of another role, with an unknown field or without one', async () => {

@@ -20,7 +20,7 @@ import { witnessCosigner } from '../../ledger/witness/client.ts';
 import type { Epoch } from '../../verifier/core/epochs.ts';
 import { parseTrustBundle } from '../../verifier/core/trust.ts';
 import { buildId } from '../build.ts';
-import { KEY_FILES, type PlatformConfig, TRUST_FILE } from '../config.ts';
+import { KEY_FILES, type PlatformConfig, recordMember, TRUST_FILE } from '../config.ts';
 import type { PlatformFacts } from '../intake/submission.ts';
 import { type Keyring, readChain } from '../keys.ts';
 import { StartError } from '../start-error.ts';
@@ -138,7 +138,7 @@ export function factsOf({ platform, members }: PlatformConfig, { policy, logKey 
   return {
     build: buildId(),
     platform,
-    members: members.map(({ member, kind, keyName, name, nameEn }) => ({ member, kind, keyName, name, nameEn })),
+    members: members.map(recordMember),
     origin: logKey.name,
     policySha256: hexEncode(sha256(utf8Encode(policy.text))),
   };
