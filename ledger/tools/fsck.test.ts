@@ -5,7 +5,7 @@ import { formatBundle } from '../core/bundle.ts';
 import { concat, utf8Encode } from '../core/bytes.ts';
 import { formatTilePath, parseTilePath, tilesForSize } from '../core/tile.ts';
 import { TestLog, testSigner } from '../witness/testing.ts';
-import { type FsckResult, fsck } from './fsck.ts';
+import { type FsckResult, fsck, signedBy } from './fsck.ts';
 
 const SIZE = 700;
 
@@ -26,7 +26,7 @@ async function honestLog(): Promise<{ log: TestLog; files: Map<string, Uint8Arra
 }
 
 async function check(files: ReadonlyMap<string, Uint8Array>, log: TestLog): Promise<FsckResult> {
-  return fsck({ fetch: async (path) => files.get(path), logKey: log.signer.key });
+  return fsck({ fetch: async (path) => files.get(path), open: signedBy([log.signer.key]) });
 }
 
 describe('fsck', () => {
@@ -35,7 +35,7 @@ describe('fsck', () => {
     const progress: number[] = [];
     const result = await fsck({
       fetch: async (path) => files.get(path),
-      logKey: log.signer.key,
+      open: signedBy([log.signer.key]),
       onProgress: (entries) => progress.push(entries),
     });
     expect(result).to.deep.equal({ size: SIZE, root: log.root(0, SIZE), entries: SIZE, problems: [] });
@@ -93,7 +93,7 @@ describe('fsck', () => {
       const copy = new Map(files);
       if (note === undefined) copy.delete('checkpoint');
       else copy.set('checkpoint', utf8Encode(note));
-      const { problems } = await fsck({ fetch: async (path) => copy.get(path), logKey: key });
+      const { problems } = await fsck({ fetch: async (path) => copy.get(path), open: signedBy([key]) });
       return problems.map(({ path, code }) => `${path} ${code}`);
     };
     const { note } = await log.head(SIZE);
@@ -112,7 +112,7 @@ describe('fsck', () => {
         asked.push(path);
         return files.get(path);
       },
-      logKey: log.signer.key,
+      open: signedBy([log.signer.key]),
     });
     for (const path of asked.filter((each) => each !== 'checkpoint')) parseTilePath(path);
     expect(new Set(asked)).to.deep.equal(new Set(files.keys()));

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { base64Encode, utf8Decode } from '../../ledger/core/bytes.ts';
+import { base64Encode, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { type DepositEntry, formatEntry } from '../../ledger/core/entry.ts';
 import { formatForkReport } from '../../ledger/core/fork-report.ts';
 import { EMPTY_ROOT } from '../../ledger/core/hash.ts';
@@ -45,7 +45,7 @@ class StolenLog extends TestLog {
   }
 }
 
-describe('probata check-receipts and check-report', () => {
+describe('probata check-receipts, check-report, and fsck by a trust bundle', () => {
   let data: string;
   let out: string;
   let server: Server;
@@ -252,6 +252,24 @@ describe('probata check-receipts and check-report', () => {
       const made = await reportOf(`${base}/after`, after);
       expect(await check(made, after)).equal('proven');
       expect(await check(made, trust())).equal('note-not-signed');
+    });
+
+    it('fsck holds a ledger against what the bundle knows of it: keys and their time, and where each epoch ended', async () => {
+      const check = async (of: TestLog, size: number, believed = after): Promise<string> => {
+        notes.set('/derived/checkpoint', utf8Encode((await of.head(size)).note));
+        const { code, stdout } = await probata('fsck', `${base}/derived`, '--trust', believed);
+        return `${code} ${stdout.split('\n')[0]}`;
+      };
+      expect(await check(log, 3)).match(/^0 size 3, /);
+      expect(await check(nextLog, 4)).match(/^0 size 4, /);
+      expect(await check(log, 4), 'by a key that had been replaced').match(/^1 malformed checkpoint: note-not-signed/);
+      expect(await check(log, 2)).match(/^1 different checkpoint: size 2, of a log that had 3 entries/);
+      const other = new StolenLog(log.signer);
+      for (const entry of [kept, dropped]) other.append(formatEntry(entry));
+      const another = await changeTo({ ...bundle, policy: replacedKeys(bundle.policy) }, other);
+      expect(await check(nextLog, 4, another)).match(
+        /^1 different checkpoint of the trust bundle that ended epoch 1: /,
+      );
     });
 
     it('receipts are held against the last checkpoint of the ended policy while there is no larger one', async () => {
