@@ -353,6 +353,22 @@ describe('probata check-receipts, check-report, and fsck by a trust bundle', () 
         .contain('(court-1)')
         .not.contain('(court-2)');
     });
+
+    it('a fork report counts with a replaced log key up to the size where its time ended, and says that it was replaced', async () => {
+      const thief = new StolenLog(log.signer);
+      for (const entry of [kept, dropped, last, depositEntry(5, PAST)]) thief.append(formatEntry(entry));
+      const ask = async (honest: TestLog, size: number, believed: string): Promise<string> => {
+        const path = join(data, 'stolen.json');
+        const [newer, older] = [(await thief.head(size)).note, (await honest.head(size)).note];
+        writeFileSync(path, formatForkReport({ newer, older, root: thief.root(0, size), proof: [] }));
+        const { stdout } = await probata('check-report', path, '--trust', believed);
+        return /\(note-not-signed\)|已更换.*|proves misbehaviour/.exec(stdout)?.[0] ?? stdout;
+      };
+      expect(await ask(nextLog, 4, after)).equal('(note-not-signed)');
+      expect(await ask(nextLog, 3, after), 'of a size from before').match(/^已更换/);
+      expect(await ask(log, 3, after)).match(/^已更换/);
+      expect(await ask(log, 4, trust()), 'by the bundle of its time').equal('proves misbehaviour');
+    });
   });
 
   it('of a checkpoint of size 0 that no empty ledger has says that, and of no second one', async () => {
