@@ -9,12 +9,12 @@ import { type FsckResult, fsck, signedBy } from './fsck.ts';
 
 const SIZE = 700;
 
-/** All paths of a log of SIZE entries, made from the definitions. */
-async function honestLog(): Promise<{ log: TestLog; files: Map<string, Uint8Array> }> {
-  const log = new TestLog().grow(SIZE);
+/** All paths of a log of so many entries, made from the definitions. */
+async function honestLog(size = SIZE): Promise<{ log: TestLog; files: Map<string, Uint8Array> }> {
+  const log = new TestLog().grow(size);
   const files = new Map<string, Uint8Array>();
-  files.set('checkpoint', utf8Encode((await log.head(SIZE)).note));
-  for (const tile of tilesForSize(SIZE)) {
+  files.set('checkpoint', utf8Encode((await log.head(size)).note));
+  for (const tile of tilesForSize(size)) {
     const { level, index, width } = tile;
     const first = index * 256;
     const span = level === 'entries' ? 1 : 256 ** level;
@@ -102,6 +102,20 @@ describe('fsck', () => {
     expect(await codes(note, testSigner('other.example', 0x01).key)).to.deep.equal(['checkpoint malformed']);
     expect(await codes(note.replace('700', '701'))).to.deep.equal(['checkpoint malformed']);
     expect(await codes(undefined)).to.deep.equal(['checkpoint missing']);
+  });
+
+  it('finds nothing in a log that grows meanwhile, and drops partial tiles when full ones are there', async () => {
+    const { log, files } = await honestLog();
+    const grown = await honestLog(768);
+    const asked: string[] = [];
+    const fetch = async (path: string) => {
+      asked.push(path);
+      // Its full tile is not there yet, so it must stay.
+      return path === 'tile/1/000.p/2' || asked.length === 1 ? files.get(path) : grown.files.get(path);
+    };
+    const { size, problems } = await fsck({ fetch, open: signedBy([log.signer.key]) });
+    expect({ size, problems }).to.deep.equal({ size: SIZE, problems: [] });
+    expect(asked).to.include.members(['tile/entries/002', 'tile/0/002']);
   });
 
   it('asks only for paths of tlog-tiles', async () => {

@@ -8,6 +8,7 @@ import { type Checkpoint, openCheckpoint } from '../core/checkpoint.ts';
 import { LedgerError } from '../core/errors.ts';
 import { EMPTY_ROOT, type Hash } from '../core/hash.ts';
 import { HASH_BYTES, TILE_BYTES, TILE_WIDTH } from '../core/limits.ts';
+import { fetchOrCut } from '../core/narrow.ts';
 import { type Note, parseNote, type VerifierKey } from '../core/note.ts';
 import { formatTilePath, type Tile } from '../core/tile.ts';
 import { leafHashes, rootOver } from './bulk-hash.ts';
@@ -154,7 +155,7 @@ class Check {
     await this.#nextClaim();
     await this.#compareClaims(0);
     let bundle: Uint8Array | undefined;
-    for await (const [tile, bytes] of readAhead(readingOrder(size), (tile) => fetch(formatTilePath(tile)))) {
+    for await (const [tile, bytes] of readAhead(readingOrder(size), (tile) => fetchOrCut(tile, fetch))) {
       if (tile.level === 'entries') {
         bundle = bytes;
         continue;
@@ -254,7 +255,7 @@ class Check {
     const parent = Math.floor(index / TILE_WIDTH);
     const above: Tile = { level: level + 1, index: parent, width: Math.min(TILE_WIDTH, parents - parent * TILE_WIDTH) };
     const at = (index % TILE_WIDTH) * HASH_BYTES;
-    const stands = (await this.#options.fetch(formatTilePath(above)))?.subarray(at, at + HASH_BYTES);
+    const stands = (await fetchOrCut(above, this.#options.fetch))?.subarray(at, at + HASH_BYTES);
     return stands !== undefined && equal(stands, rootOver(hashes));
   }
 
