@@ -166,7 +166,7 @@ async function platformFolder(stores: PlatformStores, believed: Believed, tell: 
       claims: merged(platformHeads(stores.heads, open, report), publishedClaim),
       inspect: entryCheck(stores.deposits, step?.oldSize ?? Number.POSITIVE_INFINITY),
       finish: async () => {
-        const flaws = depositRowCheck(stores.deposits, size, evidence ? stores.blobs : undefined);
+        const flaws = depositRowCheck(stores.deposits, { size, fetch }, evidence ? stores.blobs : undefined);
         const others = [{ prefix: 'heads!ledger!' }, { prefix: 'index!ledger!' }, { prefix: 'index!deposits!', flaws }];
         const names = { tiles: PLATFORM_TILES, others };
         const mayStage = platformStages(stores.heads);
