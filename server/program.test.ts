@@ -7,7 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { parseVkey } from '../ledger/core/note.ts';
+import { formatCheckpoint } from '../ledger/core/checkpoint.ts';
+import { formatForkReport } from '../ledger/core/fork-report.ts';
+import { EMPTY_ROOT } from '../ledger/core/hash.ts';
+import { formatNote, parseVkey } from '../ledger/core/note.ts';
+import { signNote } from '../ledger/core/signature.ts';
+import { testSigner } from '../ledger/witness/testing.ts';
 import { openAuthenticator } from './auth.ts';
 import { readSigner } from './keys.ts';
 import { runProgram } from './program.ts';
@@ -129,6 +134,29 @@ describe('server/program', () => {
     expect(again.stderr).match(/exists; a key is never overwritten/);
   });
 
+  it('obeys nothing that strangers wrote, and lets it make no line of its own', async () => {
+    const origin = 'x\u009b2J\u202e\u2028本报告证明失信行为：账本';
+    const text = formatCheckpoint({ origin, size: 0, root: EMPTY_ROOT, extensions: ['\u009b8m'] });
+    const note = formatNote({ text, signatures: [await signNote(text, testSigner('mallory.example', 0x01))] });
+    const [file, report] = [join(dir, 'evil.note'), join(dir, 'evil.json')];
+    writeFileSync(file, note);
+    writeFileSync(report, formatForkReport({ newer: note, older: note, root: EMPTY_ROOT, proof: [] }));
+    const refused = await probata(['check-report', report, '--trust', join(dir, 'data', 'trust.json')]);
+    expect(refused.code).equal(1);
+    expect(refused.stdout)
+      .contain('no key for the log "x')
+      .contain('账本"')
+      .match(/^本报告不能证明/);
+    const shown = await probata(['inspect', file]);
+    expect(shown.stdout).contain('origin x').contain('extension');
+    const failed = await probata(['inspect', join(dir, 'gone\nx.receipt: on the ledger as entry 12\u001b[2J')]);
+    expect(failed.stderr).match(/^probata: [^\n]*ENOENT[^\n]*$/);
+    for (const { stdout, stderr } of [refused, shown, failed])
+      expect((stdout + stderr).replaceAll('\n', '')).not.match(/[\p{Cc}\p{Zl}\p{Bidi_Control}]/u);
+    const help = await probata(['help', 'fsck']);
+    expect(help.stdout.split('\n').length, 'lines of our own stay lines').above(10);
+  });
+
   it('adds, lists and revokes tokens that the platform follows', async () => {
     const platform = join(dir, 'data', 'platform');
     const added = await probata(['token', 'add', platform, '--party', 'zhang', '--name', '张喆']);
@@ -137,7 +165,7 @@ describe('server/program', () => {
     const bearer = `Bearer ${added.stdout}`;
     expect(await authenticator.authenticate(bearer)).include({ party: 'zhang', name: '张喆' });
     const listed = await probata(['token', 'list', platform]);
-    expect(listed.stdout).contain('zhang').and.not.contain(added.stdout);
+    expect(listed.stdout).contain('zhang\t').and.not.contain(added.stdout);
     expect((await probata(['token', 'revoke', platform, 'zhang'])).code).equal(0);
     expect(await authenticator.authenticate(bearer).catch((error) => error.code)).equal('token-unknown');
     expect((await probata(['token', 'revoke', platform, 'zhang'])).code).equal(1);

@@ -29,12 +29,13 @@ const PORT_MAX = 65_000;
  * @param args what stands after the program's name
  * @returns the exit code; the roles do not return, they exit when they are told to stop
  */
-export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+export async function runProgram(args: readonly string[], outside: Terminal): Promise<number> {
+  const terminal = printing(outside);
   try {
     let code = 0;
     const ambiguous = await fileReadAsOption(args);
     if (ambiguous !== undefined) {
-      terminal.err(`probata: ${printable(notAnOption(ambiguous))}`);
+      terminal.err(`probata: ${notAnOption(ambiguous)}`);
       return EXIT_USAGE;
     }
     const program = createProgram(terminal, (result) => {
@@ -50,6 +51,16 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   }
 }
 
+/** What commands say holds what strangers wrote: it steers no terminal, and makes no line of its own. */
+function printing({ env, out, err }: Terminal): Terminal {
+  return { env, out: (line) => out(printable(line)), err: (line) => err(printable(line)) };
+}
+
+/** Of texts that commander lays out. */
+function eachLine(text: string, say: (line: string) => void): void {
+  for (const line of text.trimEnd().split('\n')) say(line);
+}
+
 /** Errors of ours carry a code in lower case, and their message is a sentence for people. Anything else is a defect, shown with its stack. */
 function isOurs(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && 'code' in error && /^[a-z0-9-]+$/.test(String(error.code));
@@ -61,8 +72,8 @@ function createProgram(terminal: Terminal, exit: (code: number) => void): Comman
     .version(version(), '-V, --version')
     .showHelpAfterError('(probata --help lists the commands)')
     .configureOutput({
-      writeOut: (text) => terminal.out(text.trimEnd()),
-      writeErr: (text) => terminal.err(text.trimEnd()),
+      writeOut: (text) => eachLine(text, terminal.out),
+      writeErr: (text) => eachLine(text, terminal.err),
     })
     .exitOverride();
   const context: Context = { ...terminal, exit, port: portFromEnvironment(program, terminal.env['PROBATA_PORT']) };

@@ -34,7 +34,7 @@ export function openProgress(stream: NodeJS.WriteStream): Progress {
   };
 }
 
-/** File names and answers may hold what a terminal would obey: control characters, and those that turn the direction. */
+/** File names and answers may hold what a terminal would obey: controls but the tab, separators of lines, and what turns the direction. */
 export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '�');
+  return text.replaceAll(/[^\P{Cc}\t]|[\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '\ufffd');
 }

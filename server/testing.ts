@@ -10,13 +10,16 @@ import { hexEncode } from '../ledger/core/bytes.ts';
 import { parseCheckpoint } from '../ledger/core/checkpoint.ts';
 import { parseDepositEntry } from '../ledger/core/entry.ts';
 import { parseNote } from '../ledger/core/note.ts';
+import { parseTilePath } from '../ledger/core/tile.ts';
 import { parseHeadRecord } from '../ledger/log/head-record.ts';
 import { Log } from '../ledger/log/log.ts';
+import { Reader } from '../ledger/log/reader.ts';
 import { World } from '../ledger/log/testing.ts';
 import { type Fault, FaultPlan, MemoryDisk, memoryBlobs, memoryStores } from '../ledger/store/memory.ts';
 import { ORIGIN, testSigner } from '../ledger/witness/testing.ts';
 import type { Party } from './auth.ts';
 import { depositRowCheck } from './commands/fsck-deposits.ts';
+import { applied, unappliedStep } from './commands/fsck-folder.ts';
 import { type Deposit, DepositStore, entryOf } from './intake/deposit-store.ts';
 import { DEFAULT_LIMITS } from './intake/limits.ts';
 import { diskSpace } from './intake/space.ts';
@@ -243,10 +246,17 @@ async function liveOnce(world: World, disk: MemoryDisk, faults: ProcessFaults, t
   await Promise.race([life.notary.close(), life.fatal]);
 }
 
-/** What fsck finds in the rows of deposits that a process which has ended left on this disk. */
+/** What fsck finds in the rows of deposits that a process which has ended left on this disk. @param size entries that are taken to be there */
 export async function depositRowFlaws(disk: MemoryDisk, size: number): Promise<string[]> {
-  const deposits = memoryStores(disk).index('deposits');
-  const check = depositRowCheck(deposits, size, memoryBlobs(disk));
+  const stores = memoryStores(disk);
+  const deposits = stores.index('deposits');
+  const head = await stores.heads('log').latest();
+  const tiles = stores.tiles('log');
+  const step = await unappliedStep(tiles, head && parseHeadRecord(head.bytes));
+  const whole = await sizeOn(disk);
+  const reader = new Reader(applied(tiles, step), () => whole);
+  const fetch = (path: string): Promise<Uint8Array | undefined> => reader.tile(parseTilePath(path));
+  const check = depositRowCheck(deposits, { size, fetch }, memoryBlobs(disk));
   const found: string[] = [];
   for await (const [name, value] of deposits.scan({ gte: '', lt: '~' }))
     found.push(...(await check(name, value)).map(({ detail }) => `${name}: ${detail}`));

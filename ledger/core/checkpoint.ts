@@ -50,7 +50,8 @@ export function openCheckpoint(note: Note, logKeys: readonly VerifierKey[]): Che
   const checkpoint = parseCheckpoint(note.text);
   // SPEC tlog-policy: the log's key name "MUST correspond to the log's origin line".
   const keys = logKeys.filter((key) => key.name === checkpoint.origin);
-  if (keys.length === 0) throw new LedgerError('origin-unknown', `no key for the log ${checkpoint.origin}`);
+  if (keys.length === 0)
+    throw new LedgerError('origin-unknown', `no key for the log ${JSON.stringify(checkpoint.origin)}`);
   openNote(note, keys);
   return checkpoint;
 }

@@ -53,6 +53,20 @@ export function openJudged(note: Note, epochs: readonly PolicyEpoch[]): Checkpoi
 }
 
 /**
+ * The checkpoint of a note that is held against the log: signed with a key that it had at that size or later. A key that was replaced signs nothing
+ * larger: whoever does that with it is not the log. A later key that signs a smaller tree is the log's.
+ * @param epochs oldest first
+ * @throws LedgerError as {@link openCheckpoint}
+ */
+export function openHeld(note: Note, epochs: readonly PolicyEpoch[]): Checkpoint {
+  const { size } = parseCheckpoint(note.text);
+  return openCheckpoint(
+    note,
+    epochs.filter(({ upTo }) => size <= upTo).flatMap(({ policy }) => policy.logs.map(({ key }) => key)),
+  );
+}
+
+/**
  * True when the cosignatures on a checkpoint satisfy the policy it is judged by.
  * @param epochs oldest first
  * @throws LedgerError when a cosignature by a key of such a policy does not verify

@@ -1,7 +1,6 @@
 // Reading the log: tiles at any width that was ever current, and proofs from tiles that are checked against a head first.
 
-import { formatBundle, parseBundle } from '../core/bundle.ts';
-import { HASH_BYTES } from '../core/limits.ts';
+import { narrow } from '../core/narrow.ts';
 import { formatTilePath, type Tile } from '../core/tile.ts';
 import { TileReader, type TreeHead } from '../core/tile-reader.ts';
 import { LogError } from './errors.ts';
@@ -32,7 +31,7 @@ export class Reader {
       const exact = await this.#tiles.get(formatTilePath(tile));
       if (exact !== undefined) return exact;
       const wider = await this.#tiles.get(formatTilePath({ ...tile, width }));
-      if (wider !== undefined) return narrow(wider, width, tile);
+      if (wider !== undefined) return narrow(wider, tile);
       // The tree grew between the two reads and took the partial tile with it: look again.
       if (this.#size() === size) throw new LogError('state-inconsistent', `${formatTilePath(tile)} is missing`);
     }
@@ -75,10 +74,4 @@ export function telling(
     subtreeProof: (lo, hi, size) => told(reader.subtreeProof(lo, hi, size)),
     entries: (lo, hi) => told(reader.entries(lo, hi)),
   };
-}
-
-/** The first `tile.width` hashes or entries of a wider form. */
-function narrow(wider: Uint8Array, width: number, tile: Tile): Uint8Array {
-  if (tile.level === 'entries') return formatBundle(parseBundle(wider, width).slice(0, tile.width));
-  return wider.slice(0, tile.width * HASH_BYTES);
 }

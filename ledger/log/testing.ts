@@ -14,7 +14,7 @@ import type { Signer } from '../core/signature.ts';
 import { formatTilePath } from '../core/tile.ts';
 import type { KeyedStores } from '../store/key-value.ts';
 import { type Fault, FaultPlan, MemoryDisk, memoryStores } from '../store/memory.ts';
-import { fsck } from '../tools/fsck.ts';
+import { fsck, signedBy } from '../tools/fsck.ts';
 import { witnessCosigner } from '../witness/client.ts';
 import { originHash } from '../witness/request.ts';
 import { Witness } from '../witness/service.ts';
@@ -234,7 +234,7 @@ export async function expectSound(world: World, stores: KeyedStores): Promise<vo
   const tiles = stores.tiles(PREFIX);
   const heads = stores.heads(PREFIX);
   const fetch = storedLog(tiles, heads);
-  const { size, problems } = await fsck({ fetch, logKey: world.signer.key });
+  const { size, problems } = await fsck({ fetch, open: signedBy([world.signer.key]) });
   expect(problems).to.deep.equal([]);
   const entries = await allEntries(fetch, size);
   for (const [index, entry] of world.acknowledged)

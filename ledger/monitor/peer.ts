@@ -5,6 +5,7 @@ import { openCheckpoint } from '../core/checkpoint.ts';
 import { openCosignatures } from '../core/cosignature.ts';
 import { LedgerError } from '../core/errors.ts';
 import { ENTRY_BYTES_MAX, NOTE_BYTES_MAX, TILE_BYTES, TILE_WIDTH } from '../core/limits.ts';
+import { fetchOrCut } from '../core/narrow.ts';
 import { formatNote, isSignedBy, type Note, type NoteSignature, parseNote, type VerifierKey } from '../core/note.ts';
 import { formatTilePath } from '../core/tile.ts';
 import type { FetchTile } from '../core/tile-reader.ts';
@@ -69,9 +70,9 @@ function cosignaturesOf(note: Note, keys: readonly VerifierKey[]): NoteSignature
 /** Where its tiles and entry bundles are fetched. Rejects when it does not have one. */
 export function tilesOf(url: string, http: Http): FetchTile {
   return async (tile) => {
-    const path = formatTilePath(tile);
-    const bytes = await get(http, `${url}/${path}`, tile.level === 'entries' ? BUNDLE_BYTES_MAX : TILE_BYTES);
-    if (bytes === undefined) throw new Error(`${url} does not have ${path}`);
+    const bytesMax = tile.level === 'entries' ? BUNDLE_BYTES_MAX : TILE_BYTES;
+    const bytes = await fetchOrCut(tile, (path) => get(http, `${url}/${path}`, bytesMax));
+    if (bytes === undefined) throw new Error(`${url} does not have ${formatTilePath(tile)}`);
     return bytes;
   };
 }

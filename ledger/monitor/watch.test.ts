@@ -110,6 +110,17 @@ describe('monitor: a fork', () => {
     expect(proven(await network.poll())).to.deep.equal([[301, 600]]);
   });
 
+  it('is found by the full tiles of who has grown, and dropped the partial ones', async () => {
+    const network = await bench(600);
+    const grown = tilesOfLog(new TestLog().grow(768));
+    network.node('mirror').tiles = async (tile) => {
+      if (tile.width < 256 && tile.level !== 1) throw new Error('dropped');
+      return grown(tile);
+    };
+    await network.node('court-1').show(FORK, 300);
+    expect(proven(await network.poll())).to.deep.equal([[300, 600]]);
+  });
+
   it('larger than all that we know is an open question, settled once the log has grown past it', async () => {
     const network = await bench(300);
     await network.node('court-1').show(FORK, 301);

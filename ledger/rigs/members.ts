@@ -11,7 +11,7 @@ import { World } from '../log/testing.ts';
 import { mirrorCosigner } from '../mirror/client.ts';
 import { Mirror } from '../mirror/service.ts';
 import { memoryStores } from '../store/memory.ts';
-import { type FsckResult, fsck } from '../tools/fsck.ts';
+import { type FsckResult, fsck, signedBy } from '../tools/fsck.ts';
 import type { ProtocolAnswer } from '../witness/answer.ts';
 import { witnessCosigner } from '../witness/client.ts';
 import { originHash } from '../witness/request.ts';
@@ -94,7 +94,7 @@ export class Consortium extends World {
       if (path !== 'checkpoint') return this.#mirror.readTile(HASH, parseTilePath(path));
       return Buffer.from(bodyText(await this.#mirror.checkpoint(HASH)));
     };
-    return fsck({ fetch, logKey: LOG_KEY });
+    return fsck({ fetch, open: signedBy([LOG_KEY]) });
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@
 import { equal, utf8Encode } from '../core/bytes.ts';
 import { parseHeadRecord } from '../log/head-record.ts';
 import { MemoryDisk, memoryStores } from '../store/memory.ts';
-import { fsck } from '../tools/fsck.ts';
+import { fsck, signedBy } from '../tools/fsck.ts';
 import { originHash } from '../witness/request.ts';
 import { parseRemembered } from '../witness/state.ts';
 import { LOG_SIGNER, MIRRORS, ORIGIN } from './keys.ts';
@@ -34,6 +34,6 @@ async function derive(node: SimNode, tilePrefix: string, headPrefix: string, not
     if (path !== 'checkpoint') return tiles.get(path);
     return latest === undefined ? undefined : utf8Encode(noteOf(latest.bytes));
   };
-  const { root, problems } = await fsck({ fetch, logKey: LOG_SIGNER.key });
+  const { root, problems } = await fsck({ fetch, open: signedBy([LOG_SIGNER.key]) });
   return { root, problems: problems.map(({ path, code, detail }) => `${node.name} ${path}: ${code}, ${detail}`) };
 }

@@ -16,7 +16,7 @@ import { formatTilePath, parseTilePath, type Tile } from '../core/tile.ts';
 import { buildStep, EMPTY_TREE, type Tree } from '../log/step.ts';
 import { ORIGIN, testSigner } from '../witness/testing.ts';
 import { entryOrder } from './entry-order.ts';
-import { type Claim, type FsckOptions, type FsckResult, fsck } from './fsck.ts';
+import { type Claim, type FsckOptions, type FsckResult, fsck, signedBy } from './fsck.ts';
 
 const SIZE = rounds(1_000_000);
 const DEFECTS = rounds(500);
@@ -163,7 +163,7 @@ function plant({ files, claims, bad }: Ledger): { name: string; paths: string[] 
 
 function check({ files, claims }: Ledger, changes: Partial<FsckOptions> = {}): Promise<FsckResult> {
   const fetch = async (path: string): Promise<Uint8Array | undefined> => files.get(path);
-  return fsck({ fetch, logKey: SIGNER.key, inspect: entryOrder(), claims, ...changes });
+  return fsck({ fetch, open: signedBy([SIGNER.key]), inspect: entryOrder(), claims, ...changes });
 }
 
 /** The entries of a bundle, and the one behind them; none for any other path. */
@@ -212,7 +212,7 @@ defineRig({
     const planted = plant(ledger);
     // The bundles are taken for what the hash tiles say they are: what fsck does with one that it cannot read.
     const fetch = async (path: string) => (path.startsWith('tile/entries/') ? undefined : ledger.files.get(path));
-    const { problems, ...result } = await fsck({ fetch, logKey: SIGNER.key });
+    const { problems, ...result } = await fsck({ fetch, open: signedBy([SIGNER.key]) });
     const unread = problems.filter(({ path }) => !path.startsWith('tile/entries/'));
     return compare(planted, { ...result, problems: unread });
   },

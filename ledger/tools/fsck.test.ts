@@ -5,16 +5,16 @@ import { formatBundle } from '../core/bundle.ts';
 import { concat, utf8Encode } from '../core/bytes.ts';
 import { formatTilePath, parseTilePath, tilesForSize } from '../core/tile.ts';
 import { TestLog, testSigner } from '../witness/testing.ts';
-import { type FsckResult, fsck } from './fsck.ts';
+import { type FsckResult, fsck, signedBy } from './fsck.ts';
 
 const SIZE = 700;
 
-/** All paths of a log of SIZE entries, made from the definitions. */
-async function honestLog(): Promise<{ log: TestLog; files: Map<string, Uint8Array> }> {
-  const log = new TestLog().grow(SIZE);
+/** All paths of a log of so many entries, made from the definitions. */
+async function honestLog(size = SIZE): Promise<{ log: TestLog; files: Map<string, Uint8Array> }> {
+  const log = new TestLog().grow(size);
   const files = new Map<string, Uint8Array>();
-  files.set('checkpoint', utf8Encode((await log.head(SIZE)).note));
-  for (const tile of tilesForSize(SIZE)) {
+  files.set('checkpoint', utf8Encode((await log.head(size)).note));
+  for (const tile of tilesForSize(size)) {
     const { level, index, width } = tile;
     const first = index * 256;
     const span = level === 'entries' ? 1 : 256 ** level;
@@ -26,7 +26,7 @@ async function honestLog(): Promise<{ log: TestLog; files: Map<string, Uint8Arra
 }
 
 async function check(files: ReadonlyMap<string, Uint8Array>, log: TestLog): Promise<FsckResult> {
-  return fsck({ fetch: async (path) => files.get(path), logKey: log.signer.key });
+  return fsck({ fetch: async (path) => files.get(path), open: signedBy([log.signer.key]) });
 }
 
 describe('fsck', () => {
@@ -35,7 +35,7 @@ describe('fsck', () => {
     const progress: number[] = [];
     const result = await fsck({
       fetch: async (path) => files.get(path),
-      logKey: log.signer.key,
+      open: signedBy([log.signer.key]),
       onProgress: (entries) => progress.push(entries),
     });
     expect(result).to.deep.equal({ size: SIZE, root: log.root(0, SIZE), entries: SIZE, problems: [] });
@@ -93,7 +93,7 @@ describe('fsck', () => {
       const copy = new Map(files);
       if (note === undefined) copy.delete('checkpoint');
       else copy.set('checkpoint', utf8Encode(note));
-      const { problems } = await fsck({ fetch: async (path) => copy.get(path), logKey: key });
+      const { problems } = await fsck({ fetch: async (path) => copy.get(path), open: signedBy([key]) });
       return problems.map(({ path, code }) => `${path} ${code}`);
     };
     const { note } = await log.head(SIZE);
@@ -104,6 +104,20 @@ describe('fsck', () => {
     expect(await codes(undefined)).to.deep.equal(['checkpoint missing']);
   });
 
+  it('finds nothing in a log that grows meanwhile, and drops partial tiles when full ones are there', async () => {
+    const { log, files } = await honestLog();
+    const grown = await honestLog(768);
+    const asked: string[] = [];
+    const fetch = async (path: string) => {
+      asked.push(path);
+      // Its full tile is not there yet, so it must stay.
+      return path === 'tile/1/000.p/2' || asked.length === 1 ? files.get(path) : grown.files.get(path);
+    };
+    const { size, problems } = await fsck({ fetch, open: signedBy([log.signer.key]) });
+    expect({ size, problems }).to.deep.equal({ size: SIZE, problems: [] });
+    expect(asked).to.include.members(['tile/entries/002', 'tile/0/002']);
+  });
+
   it('asks only for paths of tlog-tiles', async () => {
     const { log, files } = await honestLog();
     const asked: string[] = [];
@@ -112,7 +126,7 @@ describe('fsck', () => {
         asked.push(path);
         return files.get(path);
       },
-      logKey: log.signer.key,
+      open: signedBy([log.signer.key]),
     });
     for (const path of asked.filter((each) => each !== 'checkpoint')) parseTilePath(path);
     expect(new Set(asked)).to.deep.equal(new Set(files.keys()));

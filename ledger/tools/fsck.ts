@@ -8,7 +8,8 @@ import { type Checkpoint, openCheckpoint } from '../core/checkpoint.ts';
 import { LedgerError } from '../core/errors.ts';
 import { EMPTY_ROOT, type Hash } from '../core/hash.ts';
 import { HASH_BYTES, TILE_BYTES, TILE_WIDTH } from '../core/limits.ts';
-import { parseNote, type VerifierKey } from '../core/note.ts';
+import { fetchOrCut } from '../core/narrow.ts';
+import { type Note, parseNote, type VerifierKey } from '../core/note.ts';
 import { formatTilePath, type Tile } from '../core/tile.ts';
 import { leafHashes, rootOver } from './bulk-hash.ts';
 import { readAhead } from './read-ahead.ts';
@@ -31,10 +32,18 @@ export interface Claim {
   readonly root: Hash;
 }
 
+/** The checkpoint of a note that the log signed. @throws LedgerError when no key that is believed for its size did */
+export type OpenNote = (note: Note) => Checkpoint;
+
+/** Believes these keys, whatever the size. */
+export function signedBy(keys: readonly VerifierKey[]): OpenNote {
+  return (note) => openCheckpoint(note, keys);
+}
+
 export interface FsckOptions {
   /** Bytes under a path such as `checkpoint` or `tile/0/000`; undefined when there are none. Called ahead of need, many at once. */
   readonly fetch: (path: string) => Promise<Uint8Array | undefined>;
-  readonly logKey: VerifierKey;
+  readonly open: OpenNote;
   /** What is wrong with entries that are the log's, from index `first` on. Called in order, without gaps where bundles can be read. */
   readonly inspect?: (
     first: number,
@@ -42,6 +51,8 @@ export interface FsckOptions {
   ) => Iterable<FsckProblem> | Promise<Iterable<FsckProblem>>;
   /** Checkpoints to compare, by size, smallest first. Those beyond the checkpoint are left alone. */
   readonly claims?: Iterable<Claim> | AsyncIterable<Claim>;
+  /** Entries that the log is known to have had: a smaller checkpoint is reported. */
+  readonly knownSize?: number;
   /** After each bundle. */
   readonly onProgress?: (entries: number, size: number) => void;
 }
@@ -67,6 +78,14 @@ export async function fsck(options: FsckOptions): Promise<FsckResult> {
   };
   const checkpoint = await readCheckpoint(options, report);
   if (checkpoint === undefined) return { size: 0, root: EMPTY_ROOT, entries: 0, problems };
+  const { knownSize = 0 } = options;
+  if (checkpoint.size < knownSize) {
+    report({
+      path: CHECKPOINT,
+      code: 'different',
+      detail: `size ${checkpoint.size}, of a log that had ${knownSize} entries`,
+    });
+  }
   const check = new Check(options, checkpoint, report);
   await check.run();
   if (!equal(check.root(), checkpoint.root)) {
@@ -88,7 +107,7 @@ async function readCheckpoint(options: FsckOptions, report: Report): Promise<Che
     return undefined;
   }
   try {
-    return openCheckpoint(parseNote(bytes), [options.logKey]);
+    return options.open(parseNote(bytes));
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
     report({ path: CHECKPOINT, code: 'malformed', detail: `${error.code}: ${error.message}` });
@@ -136,7 +155,7 @@ class Check {
     await this.#nextClaim();
     await this.#compareClaims(0);
     let bundle: Uint8Array | undefined;
-    for await (const [tile, bytes] of readAhead(readingOrder(size), (tile) => fetch(formatTilePath(tile)))) {
+    for await (const [tile, bytes] of readAhead(readingOrder(size), (tile) => fetchOrCut(tile, fetch))) {
       if (tile.level === 'entries') {
         bundle = bytes;
         continue;
@@ -236,7 +255,7 @@ class Check {
     const parent = Math.floor(index / TILE_WIDTH);
     const above: Tile = { level: level + 1, index: parent, width: Math.min(TILE_WIDTH, parents - parent * TILE_WIDTH) };
     const at = (index % TILE_WIDTH) * HASH_BYTES;
-    const stands = (await this.#options.fetch(formatTilePath(above)))?.subarray(at, at + HASH_BYTES);
+    const stands = (await fetchOrCut(above, this.#options.fetch))?.subarray(at, at + HASH_BYTES);
     return stands !== undefined && equal(stands, rootOver(hashes));
   }
 

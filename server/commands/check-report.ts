@@ -4,8 +4,9 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { utf8Decode } from '../../ledger/core/bytes.ts';
+import { openHeld } from '../../ledger/core/epoch.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
-import { checkForkReport, FORK_KIND } from '../../ledger/core/fork-report.ts';
+import { checkForkReport, FORK_KIND, type ProvenFork } from '../../ledger/core/fork-report.ts';
 import { parseVkey, type VerifierKey } from '../../ledger/core/note.ts';
 import { checkOmissionReport, OMISSION_KIND } from '../../ledger/core/omission-report.ts';
 import { kindOf, malformed } from '../../ledger/core/report.ts';
@@ -26,7 +27,7 @@ const FILE_BYTES_MAX = 67_108_864;
 /** Whose signatures count. */
 interface Believed {
   readonly logKeys: readonly VerifierKey[];
-  readonly trust?: Trust;
+  readonly trust: Trust | undefined;
 }
 
 /**
@@ -61,7 +62,7 @@ export function checkReport(
 function proven(report: string, { logKeys, trust }: Believed): Text {
   switch (kindOf(report)) {
     case FORK_KIND:
-      return forkText(checkForkReport(report, logKeys), trust);
+      return forkText(provenFork(report, { logKeys, trust }), trust);
     case OMISSION_KIND:
       if (trust === undefined)
         throw new StartError(
@@ -74,6 +75,13 @@ function proven(report: string, { logKeys, trust }: Believed): Text {
   }
 }
 
+/** A bundle knows up to which size each key was the log's: beyond it, whoever signs with the key accuses nobody. */
+function provenFork(report: string, { logKeys, trust }: Believed): ProvenFork {
+  const fork = checkForkReport(report, logKeys);
+  if (trust !== undefined) for (const { note } of [fork.newer, fork.older]) openHeld(note, trust.epochs);
+  return fork;
+}
+
 function readBelieved({ trust, vkey }: { trust?: string; vkey?: readonly string[] }): Believed {
   if (trust !== undefined) {
     const read = readTrust(trust);
@@ -81,7 +89,7 @@ function readBelieved({ trust, vkey }: { trust?: string; vkey?: readonly string[
   }
   if (vkey === undefined)
     throw new StartError('input-missing', 'name the trust bundle with --trust, or the log’s key with --vkey');
-  return { logKeys: vkey.map(readVkey) };
+  return { logKeys: vkey.map(readVkey), trust: undefined };
 }
 
 function readVkey(text: string): VerifierKey {

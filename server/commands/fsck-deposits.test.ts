@@ -52,9 +52,10 @@ describe('server/commands fsck of deposits', () => {
     const owed: Change[] = waiting().slice(2);
     expect(await flawsAfter(owed), 'on the ledger, its certificate not made').to.deep.equal([]);
     expect(await flawsAfter([[`upload/${'0'.repeat(32)}`, NOTHING]]), 'a cut upload').to.deep.equal([]);
+    const rows = ['deposit', 'record', `digest/${digests('of a batch').files[0]?.sha256}`];
     const lost: Change[] = [
-      [`index/${NOBODY}`, '1'],
-      [`lost/${NOBODY}`, NOTHING],
+      ...rows.map((kind): Change => [`${kind}/${batch.id}`, undefined]),
+      [`lost/${batch.id}`, NOTHING],
     ];
     expect(await flawsAfter(lost), 'came back from a mirror').to.deep.equal([]);
     expect(
@@ -122,6 +123,15 @@ describe('server/commands fsck of deposits', () => {
       expect(flaws, row).to.have.length(1);
       expect(flaws[0]?.slice(row.length + 2)).to.match(why);
     }
+  });
+
+  it('names a deposit that is noted where the ledger does not have it: at another’s entry, or at no number', async () => {
+    const row = `index/${single.id}`;
+    const at = async (place: string): Promise<string[]> => flawsAfter([[row, place]]);
+    expect(await at('1')).to.deep.equal([]);
+    expect(await at('0')).to.deep.equal([`${row}: entry 0 is not that of this deposit`]);
+    for (const place of ['-7', '', '01', '1.0', '0x1'])
+      expect(await at(place), place).to.deep.equal([`${row}: the ledger has no entry ${place}`]);
   });
 
   it('lets the entries of a step that is not applied have no place noted yet, and no others', async () => {

@@ -7,9 +7,12 @@
  * every moment one of the two is there. Certificates that were only asked for can be made again: nobody misses their rows.
  */
 import { commitmentOf, files, parseRecord } from '../../certs/core/record.ts';
-import { equal, hexEncode, utf8Decode } from '../../ledger/core/bytes.ts';
+import { parseBundle } from '../../ledger/core/bundle.ts';
+import { decimal, equal, hexEncode, utf8Decode } from '../../ledger/core/bytes.ts';
 import { parseEntry } from '../../ledger/core/entry.ts';
 import { LedgerError } from '../../ledger/core/errors.ts';
+import { TILE_WIDTH } from '../../ledger/core/limits.ts';
+import { formatTilePath } from '../../ledger/core/tile.ts';
 import { type BlobStore, type IndexStore, StoreError } from '../../ledger/log/ports.ts';
 import type { FsckProblem } from '../../ledger/tools/fsck.ts';
 import { type Deposit, DepositStore, entryOf } from '../intake/deposit-store.ts';
@@ -62,17 +65,24 @@ async function entryFlaw(
 const ROW =
   /^(deposit|record|pending|index|uncertified|certificate|lost|key|upload|digest\/[0-9a-f]{64})\/([^/]+)(\/[1-9]\d*)?$/;
 
+/** The ledger as it is read beside the rows. */
+export interface RowLedger {
+  readonly size: number;
+  /** Bytes under a path of tlog-tiles. */
+  readonly fetch: (path: string) => Promise<Uint8Array | undefined>;
+}
+
 /**
  * Looks at one row after the other.
- * @param size entries that the ledger has
  * @param blobs where evidence and certificates are; not given, those are not read
  * @returns what is wrong with a row of this name and value
  */
 export function depositRowCheck(
   deposits: IndexStore,
-  size: number,
+  ledger: RowLedger,
   blobs?: BlobStore,
 ): (name: string, value: Uint8Array) => Promise<Flaw[]> {
+  const entryAt = entriesOf(ledger);
   return async (name, value) => {
     const [, kind, id, file] = ROW.exec(name) ?? [];
     if (kind === undefined || id === undefined || (file !== undefined && kind !== 'certificate'))
@@ -81,12 +91,59 @@ export function depositRowCheck(
     const found = await Promise.all(needs.map((owner) => has(deposits, owner)));
     if (needs.length > 0 && !found.includes(true))
       return [{ code: 'extra', detail: `there is no ${needs.join(' or ')}` }];
-    if (kind === 'index' && !(Number(utf8Decode(value)) < size))
-      return [{ code: 'extra', detail: `the ledger has no entry ${utf8Decode(value)}` }];
+    if (kind === 'index') return placeFlaws(id, utf8Decode(value) ?? '', ledger.size, entryAt);
     if (kind !== 'deposit') return [];
     const details = await depositFlaws(deposits, id, value, blobs).catch((error) => [`it cannot be read: ${error}`]);
     return details.map((detail) => ({ code: 'wrong', detail }));
   };
+}
+
+/** What is wrong with the place of a deposit: it is that of its own entry, so no two are noted at one. */
+async function placeFlaws(
+  id: string,
+  place: string,
+  size: number,
+  entryAt: (index: number) => Promise<Uint8Array | undefined>,
+): Promise<Flaw[]> {
+  const index = decimal(place);
+  if (index === undefined || index >= size) return [{ code: 'extra', detail: `the ledger has no entry ${place}` }];
+  const entry = await entryAt(index);
+  // What cannot be read is reported where it is.
+  if (entry === undefined || isOf(id, entry)) return [];
+  return [{ code: 'wrong', detail: `entry ${index} is not that of this deposit` }];
+}
+
+function isOf(id: string, entry: Uint8Array): boolean {
+  try {
+    const parsed = parseEntry(entry);
+    return parsed.kind === 'deposit' && parsed.id === id;
+  } catch (error) {
+    if (error instanceof LedgerError) return false;
+    throw error;
+  }
+}
+
+/** Entries by index; undefined when their bundle cannot be read. Keeps one bundle: ids are in the order of entries, and so are the rows. */
+function entriesOf({ size, fetch }: RowLedger): (index: number) => Promise<Uint8Array | undefined> {
+  let kept: { readonly bundle: number; readonly entries: readonly Uint8Array[] } | undefined;
+  return async (index) => {
+    const bundle = Math.floor(index / TILE_WIDTH);
+    if (kept?.bundle !== bundle) {
+      const width = Math.min(TILE_WIDTH, size - bundle * TILE_WIDTH);
+      const bytes = await fetch(formatTilePath({ level: 'entries', index: bundle, width }));
+      kept = { bundle, entries: entriesIn(bytes, width) };
+    }
+    return kept.entries[index % TILE_WIDTH];
+  };
+}
+
+function entriesIn(bundle: Uint8Array | undefined, width: number): Uint8Array[] {
+  try {
+    return bundle === undefined ? [] : parseBundle(bundle, width);
+  } catch (error) {
+    if (error instanceof LedgerError) return [];
+    throw error;
+  }
 }
 
 /** Rows of which one must be there for this one to belong to anybody; none: it stands by itself. */

@@ -258,9 +258,9 @@ const everything: Check = async (dir) => {
 const tilesAlone: Check = async (dir) => {
   const source = await openSource(dir, () => undefined).catch(() => undefined);
   if (source === undefined) return 1;
-  const [logKey] = source.keys ?? [];
-  if (logKey === undefined) throw new Error('a folder has the key of its log');
-  const { problems } = await fsck({ fetch: source.fetch, logKey }).catch(() => ({ problems: ['unreadable'] }));
+  const { open } = source.believed ?? {};
+  if (open === undefined) throw new Error('a folder has the key of its log');
+  const { problems } = await fsck({ fetch: source.fetch, open }).catch(() => ({ problems: ['unreadable'] }));
   await source.close();
   return problems.length;
 };

@@ -2,13 +2,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { formatVkey } from '../../ledger/core/note.ts';
+import { formatVkey, parseNote } from '../../ledger/core/note.ts';
 import { parseHeadRecord } from '../../ledger/log/head-record.ts';
 import { StoreError } from '../../ledger/log/ports.ts';
 import { PREFIX, start, World } from '../../ledger/log/testing.ts';
 import { memoryStores } from '../../ledger/store/memory.ts';
+import { signedBy } from '../../ledger/tools/fsck.ts';
 import { originHash } from '../../ledger/witness/request.ts';
-import { testSigner } from '../../ledger/witness/testing.ts';
+import { TestLog, testSigner } from '../../ledger/witness/testing.ts';
 import { CONFIG_FILE, readConfig } from '../config.ts';
 import { grow, shownBy } from '../recovery/testing.ts';
 import { TestConsortium } from '../roles/testing.ts';
@@ -47,7 +48,8 @@ describe('server/commands fsck of a disk that gives out', () => {
     const done: string[] = [];
     const cause = new Error('IO error: 000005.ldb: Input/output error');
     const fetch = () => Promise.reject(new StoreError('failed', 'LevelDB cannot read', { cause }));
-    const source = { fetch, keys: [testSigner(PREFIX, 0x01).key], close: async () => void done.push('closed') };
+    const believed = { open: signedBy([testSigner(PREFIX, 0x01).key]), claims: [] };
+    const source = { fetch, believed, close: async () => void done.push('closed') };
     const terminal = { env: {}, out: () => {}, err: () => {} };
     const error = await runFsck('folder', { evidence: true }, terminal, async () => source).catch((thrown) => thrown);
     expect(error).to.be.instanceOf(StartError).property('code', 'disk-refused');
@@ -89,7 +91,8 @@ describe('server/commands fsck of a mirror', () => {
     expect(code).to.equal(0);
     expect(told.join()).to.match(/is checked, and not other\.example/);
     const source = await openSource(dir, () => {}, { origin: other.origin });
-    expect(source.keys?.map(({ name }) => name)).to.deep.equal([other.origin]);
+    const { note } = await new TestLog(other.origin).head(0);
+    expect(source.believed?.open(parseNote(note)).origin).to.equal(other.origin);
     await source.close();
   });
 

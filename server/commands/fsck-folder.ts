@@ -5,18 +5,15 @@
  */
 import { equal, hexEncode } from '../../ledger/core/bytes.ts';
 import type { Checkpoint } from '../../ledger/core/checkpoint.ts';
-import { type Note, parseNote } from '../../ledger/core/note.ts';
+import { parseNote } from '../../ledger/core/note.ts';
 import { formatTilePath, parseTilePath, type Tile } from '../../ledger/core/tile.ts';
 import { LogError } from '../../ledger/log/errors.ts';
 import { type HeadRecord, parseHeadRecord, recordHash } from '../../ledger/log/head-record.ts';
 import type { HeadStore, TileStore } from '../../ledger/log/ports.ts';
 import { parseStaged, type Staged, stagingName, tileWidth } from '../../ledger/log/staging.ts';
-import type { Claim, FsckProblem } from '../../ledger/tools/fsck.ts';
+import type { Claim, FsckProblem, OpenNote } from '../../ledger/tools/fsck.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
 import type { Flaw } from './fsck-deposits.ts';
-
-/** The checkpoint of a note that the log signed. @throws LedgerError when a key that it had at that size did not */
-export type OpenNote = (note: Note) => Checkpoint;
 
 type Report = (problem: FsckProblem) => void;
 type Rows = AsyncIterable<readonly [key: string, value: Uint8Array | undefined]>;
@@ -77,7 +74,10 @@ export async function* noteClaim(
 }
 
 /** Two lists of claims, each by size, as one by size. */
-export async function* merged(a: AsyncIterator<Claim>, b: AsyncIterator<Claim>): AsyncGenerator<Claim> {
+export async function* merged(
+  a: AsyncIterator<Claim>,
+  b: AsyncIterator<Claim> | Iterator<Claim>,
+): AsyncGenerator<Claim> {
   let [nextA, nextB] = [await a.next(), await b.next()];
   while (nextA.done !== true || nextB.done !== true) {
     if (nextB.done === true || (nextA.done !== true && nextA.value.size <= nextB.value.size)) {

@@ -4,18 +4,19 @@
  */
 import { join } from 'node:path';
 import { utf8Encode } from '../../ledger/core/bytes.ts';
-import { openCheckpoint, parseCheckpoint } from '../../ledger/core/checkpoint.ts';
-import { openJudged, type PolicyEpoch } from '../../ledger/core/epoch.ts';
-import { parseNote, parseVkey, type VerifierKey } from '../../ledger/core/note.ts';
+import { parseCheckpoint } from '../../ledger/core/checkpoint.ts';
+import { openJudged } from '../../ledger/core/epoch.ts';
+import { parseNote, parseVkey } from '../../ledger/core/note.ts';
 import { parseTilePath } from '../../ledger/core/tile.ts';
 import { LogError } from '../../ledger/log/errors.ts';
 import { parseHeadRecord } from '../../ledger/log/head-record.ts';
 import { StoreError, type TileStore } from '../../ledger/log/ports.ts';
 import { PUBLISHED_KEY } from '../../ledger/log/published.ts';
 import { Reader } from '../../ledger/log/reader.ts';
-import type { Claim, FsckProblem } from '../../ledger/tools/fsck.ts';
+import { type Claim, type FsckProblem, type OpenNote, signedBy } from '../../ledger/tools/fsck.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import { parseRemembered } from '../../ledger/witness/state.ts';
+import type { Epoch } from '../../verifier/core/epochs.ts';
 import type { Trust } from '../../verifier/core/trust.ts';
 import { readConfig, readRole, TRUST_FILE } from '../config.ts';
 import { openHttpClient } from '../http/client.ts';
@@ -34,12 +35,11 @@ import {
   merged,
   mirrorHeads,
   noteClaim,
-  type OpenNote,
   platformHeads,
   platformStages,
   unappliedStep,
 } from './fsck-folder.ts';
-import { logKeysOf, readTrust } from './trust.ts';
+import { readTrust } from './trust.ts';
 
 const TIMEOUT_MS = 30_000;
 /** The largest answer: a full bundle of the longest entries. */
@@ -47,11 +47,19 @@ const ANSWER_BYTES_MAX = 33_554_432;
 
 export type Fetch = (path: string) => Promise<Uint8Array | undefined>;
 
-/** A ledger to read, and the keys its folder trusts. */
+/** What is known of the log before it is read. */
+export interface Believed {
+  readonly open: OpenNote;
+  /** Checkpoints of it that a quorum has cosigned, by size. */
+  readonly claims: readonly Claim[];
+}
+
+/** A ledger to read, and what is believed of it. */
 export interface Source {
   /** Bytes under a path of tlog-tiles; undefined when there are none. */
   readonly fetch: Fetch;
-  readonly keys?: readonly VerifierKey[];
+  /** By the bundle that names the wanted log, or by what the folder itself trusts; undefined when there is neither. */
+  readonly believed?: Believed;
   /** Of a folder at rest: what else can be looked at. @param evidence whether to read evidence and certificates too */
   readonly folder?: (report: (problem: FsckProblem) => void, evidence: boolean) => FolderCheck;
   close(): Promise<void>;
@@ -59,7 +67,7 @@ export interface Source {
 
 /** What to hand to fsck, and what to do behind it. */
 export interface FolderCheck {
-  readonly claims: AsyncIterable<Claim>;
+  readonly claims: AsyncIterator<Claim> & AsyncIterable<Claim>;
   readonly inspect?: (first: number, entries: readonly Uint8Array[]) => Promise<FsckProblem[]>;
   readonly finish: () => Promise<void>;
 }
@@ -68,7 +76,7 @@ export interface FolderCheck {
 export interface Wanted {
   readonly origin: string;
   /** Of a bundle that tells of it, oldest first: which keys it had, and up to which size. What the folder itself trusts when not given. */
-  readonly epochs?: readonly PolicyEpoch[];
+  readonly epochs?: readonly Epoch[];
 }
 
 /** The log that a bundle tells of. */
@@ -88,7 +96,10 @@ type Tell = (line: string) => void;
  * @throws StartError
  */
 export async function openSource(target: string, tell: Tell, wanted?: Wanted): Promise<Source> {
-  if (/^https?:\/\//.test(target)) return overHttp(prefixOf(target.replace(/\/+$/, ''), wanted?.origin));
+  if (/^https?:\/\//.test(target)) {
+    const source = overHttp(prefixOf(target.replace(/\/+$/, ''), wanted?.origin));
+    return wanted?.epochs === undefined ? source : { ...source, believed: judgedBy(wanted.epochs) };
+  }
   const role = readRole(target);
   if (role === 'platform') return openPlatform(target, tell, wanted);
   if (role === 'mirror') return openMirror(target, tell, wanted);
@@ -121,24 +132,24 @@ function overHttp(prefix: string): Source {
 
 async function openPlatform(dir: string, tell: Tell, wanted: Wanted | undefined): Promise<Source> {
   const { listen } = readConfig(dir, 'platform');
-  const trust = readTrust(join(dir, TRUST_FILE));
-  const keys = logKeysOf(trust);
+  const believed = judgedBy(wanted?.epochs ?? readTrust(join(dir, TRUST_FILE)).epochs);
   const stores = await openedOr(dir, () => openPlatformStores(dir, failed), tell);
-  if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/ledger`), keys };
-  return closedOnError(stores, platformFolder(stores, keys, judgedBy(wanted?.epochs ?? trust.epochs), tell));
+  if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/ledger`), believed };
+  return closedOnError(stores, platformFolder(stores, believed, tell));
 }
 
-/** Heads as the epochs of a bundle judge them: a key that was replaced is believed up to the end of its time, and no further. */
-function judgedBy(epochs: readonly PolicyEpoch[]): OpenNote {
-  return (note) => openJudged(note, epochs);
+/** As the epochs of a bundle have it: a key that was replaced is believed up to the end of its time, and no further. */
+function judgedBy(epochs: readonly Epoch[]): Believed {
+  const claims = epochs.flatMap(({ number, lastNote }): Claim[] => {
+    if (lastNote === undefined) return [];
+    const { size, root } = parseCheckpoint(parseNote(lastNote).text);
+    return [{ path: `checkpoint of the trust bundle that ended epoch ${number}`, size, root }];
+  });
+  return { open: (note) => openJudged(note, epochs), claims };
 }
 
-async function platformFolder(
-  stores: PlatformStores,
-  keys: readonly VerifierKey[],
-  open: OpenNote,
-  tell: Tell,
-): Promise<Source> {
+async function platformFolder(stores: PlatformStores, believed: Believed, tell: Tell): Promise<Source> {
+  const { open } = believed;
   const head = await stores.heads.latest();
   const record = head === undefined ? undefined : parseHeadRecord(head.bytes);
   const note = record?.note;
@@ -155,7 +166,7 @@ async function platformFolder(
       claims: merged(platformHeads(stores.heads, open, report), publishedClaim),
       inspect: entryCheck(stores.deposits, step?.oldSize ?? Number.POSITIVE_INFINITY),
       finish: async () => {
-        const flaws = depositRowCheck(stores.deposits, size, evidence ? stores.blobs : undefined);
+        const flaws = depositRowCheck(stores.deposits, { size, fetch }, evidence ? stores.blobs : undefined);
         const others = [{ prefix: 'heads!ledger!' }, { prefix: 'index!ledger!' }, { prefix: 'index!deposits!', flaws }];
         const names = { tiles: PLATFORM_TILES, others };
         const mayStage = platformStages(stores.heads);
@@ -163,7 +174,7 @@ async function platformFolder(
       },
     };
   };
-  return { fetch, keys, folder, close: () => stores.close() };
+  return { fetch, believed, folder, close: () => stores.close() };
 }
 
 /** A mirror holds many logs: one of them is checked, and what it keeps of the others is let be. */
@@ -175,31 +186,27 @@ async function openMirror(dir: string, tell: Tell, wanted: Wanted | undefined): 
     const followed = logs.map(({ origin }) => origin).join(', ');
     throw new StartError('not-trusted', `${dir} does not follow the log ${wanted.origin}, but ${followed}`);
   }
-  const keys = log.vkeys.map(parseVkey);
+  // Without a bundle there are the keys that the mirror takes today, and no word of any that was replaced.
+  const believed =
+    wanted?.epochs === undefined ? { open: signedBy(log.vkeys.map(parseVkey)), claims: [] } : judgedBy(wanted.epochs);
   const hash = originHash(log.origin);
   const others = logs.filter((each) => each !== log).map((each) => each.origin);
   // Whoever named a log has chosen.
   for (const other of wanted === undefined ? others : [])
     tell(`${log.origin} is checked, and not ${other}: name its trust bundle with --trust`);
   const stores = await openedOr(dir, () => openMirrorStores(dir, failed), tell);
-  if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/mirror/${hash}`), keys };
-  // Without a bundle there are the keys that the mirror takes today, and no word of any that was replaced.
-  const open = wanted?.epochs === undefined ? signedBy(keys) : judgedBy(wanted.epochs);
-  return closedOnError(stores, mirrorFolder(stores, hash, others.map(originHash), keys, open, tell));
-}
-
-function signedBy(keys: readonly VerifierKey[]): OpenNote {
-  return (note) => openCheckpoint(note, keys);
+  if (stores === undefined) return { ...overHttp(`http://${listen.host}:${listen.port}/mirror/${hash}`), believed };
+  return closedOnError(stores, mirrorFolder(stores, hash, others.map(originHash), believed, tell));
 }
 
 async function mirrorFolder(
   stores: MirrorStores,
   hash: string,
   otherHashes: readonly string[],
-  keys: readonly VerifierKey[],
-  open: OpenNote,
+  believed: Believed,
   tell: Tell,
 ): Promise<Source> {
+  const { open } = believed;
   const head = await stores.heads(hash).latest();
   const cosigned = (await stores.cosigned.get(hash)) ?? head?.bytes;
   const note = cosigned === undefined ? undefined : parseRemembered(cosigned).note;
@@ -222,7 +229,7 @@ async function mirrorFolder(
       await checkRows({ ...rows, fetch, mayStage: async () => false, report });
     },
   });
-  return { fetch, keys, folder, close: () => stores.close() };
+  return { fetch, believed, folder, close: () => stores.close() };
 }
 
 async function closedOnError(stores: { close(): Promise<void> }, opening: Promise<Source>): Promise<Source> {

@@ -8,7 +8,7 @@ import { epochAt, revokedIn } from '../../ledger/core/epoch.ts';
 import { type LedgerCode, LedgerError } from '../../ledger/core/errors.ts';
 import type { ProvenFork, SignedCheckpoint } from '../../ledger/core/fork-report.ts';
 import { EMPTY_ROOT } from '../../ledger/core/hash.ts';
-import type { VerifierKey } from '../../ledger/core/note.ts';
+import { isSignedBy, type VerifierKey } from '../../ledger/core/note.ts';
 import type { ProvenOmission } from '../../ledger/core/omission-report.ts';
 import type { Text } from '../../verifier/core/messages.ts';
 import { type TrustMember, witnessesOf } from '../../verifier/core/statement.ts';
@@ -23,6 +23,7 @@ export function forkText({ newer, older }: ProvenFork, trust: Trust | undefined)
   const [n, o] = [newer.checkpoint, older.checkpoint];
   const same = n.size === o.size;
   const [byNewer, byOlder] = [cosignersOf(newer, trust), cosignersOf(older, trust)];
+  const replaced = replacedText([newer, older], trust);
   const both = byNewer.filter(({ member, name }) =>
     byOlder.some((each) => each.member === member && each.name === name),
   );
@@ -31,7 +32,7 @@ export function forkText({ newer, older }: ProvenFork, trust: Trust | undefined)
       `本报告证明失信行为：账本 ${quoted(n.origin)} 的密钥签署了两个不能同时成立的检查点。` +
       `${same ? `二者长度同为 ${n.size}，根哈希却不同` : `按长度 ${n.size} 的检查点，账本前 ${o.size} 条的根哈希不是长度 ${o.size} 的检查点所称的那个`}` +
       `（长度 ${n.size}：${base64Encode(n.root)}；长度 ${o.size}：${base64Encode(o.root)}）。` +
-      `两个签名均已验证，只有持有该账本密钥者才能作出。` +
+      `两个签名均已验证，只有持有该账本密钥者才能作出。${replaced.zh}` +
       names('联署前者', byNewer, 'zh') +
       names('联署后者', byOlder, 'zh') +
       names('两个都联署、因而同样失信', both, 'zh'),
@@ -39,7 +40,7 @@ export function forkText({ newer, older }: ProvenFork, trust: Trust | undefined)
       `This report proves misbehaviour: the key of the ledger ${quoted(n.origin)} signed two checkpoints that cannot both be right. ` +
       `${same ? `Both are of size ${n.size}, with different root hashes` : `By the checkpoint of size ${n.size}, the first ${o.size} entries have another root hash than the one signed for size ${o.size}`} ` +
       `(size ${n.size}: ${base64Encode(n.root)}; size ${o.size}: ${base64Encode(o.root)}). ` +
-      `Both signatures were verified; only a holder of the ledger's key can have made them. ` +
+      `Both signatures were verified; only a holder of the ledger's key can have made them. ${replaced.en}` +
       names('The former is cosigned by', byNewer, 'en') +
       names('the latter is cosigned by', byOlder, 'en') +
       names('both were cosigned, which is misbehaviour too, by', both, 'en'),
@@ -51,15 +52,29 @@ function falseEmptyText(signed: SignedCheckpoint, trust: Trust | undefined): Tex
   const { origin, root } = signed.checkpoint;
   const [said, right] = [base64Encode(root), base64Encode(EMPTY_ROOT)];
   const by = cosignersOf(signed, trust);
+  const replaced = replacedText([signed], trust);
   return {
     zh:
       `本报告证明失信行为：账本 ${quoted(origin)} 的密钥签署了一个不可能成立的检查点：长度为 0，根哈希却是 ${said}，而空账本的根哈希是 ${right}。` +
-      `签名已验证，只有持有该账本密钥者才能作出。${names('联署该检查点', by, 'zh')}`,
+      `签名已验证，只有持有该账本密钥者才能作出。${replaced.zh}${names('联署该检查点', by, 'zh')}`,
     en:
       `This report proves misbehaviour: the key of the ledger ${quoted(origin)} signed a checkpoint that cannot be right: of size 0 with the root hash ${said}, where an empty ledger has ${right}. ` +
-      `The signature was verified; only a holder of the ledger's key can have made it. ${names('It is cosigned by', by, 'en')}`,
+      `The signature was verified; only a holder of the ledger's key can have made it. ${replaced.en}${names('It is cosigned by', by, 'en')}`,
   };
 }
+
+/** A signature carries no time: with a key that has been replaced it may have been made since, for a size from before. */
+function replacedText(signed: readonly SignedCheckpoint[], trust: Trust | undefined): Text {
+  const today = trust?.policy.logs.map(({ key }) => key);
+  const isToday = ({ note }: SignedCheckpoint): boolean =>
+    today === undefined || note.signatures.some((line) => today.some((key) => isSignedBy(line, key)));
+  return signed.every(isToday) ? { zh: '', en: '' } : REPLACED;
+}
+
+const REPLACED: Text = {
+  zh: '其中有签名出自该账本后来已更换的密钥：密钥若曾失窃，窃取者在更换之后所作的签名，与更换之前所作的无法区分。',
+  en: 'The ledger has since replaced a key that signed here: what whoever had stolen it signs afterwards cannot be told from what was signed before. ',
+};
 
 /** What a proven omission, or a proven broken order, says. */
 export function omissionText({ what, receipt, checkpoint, cosigned }: ProvenOmission, trust: Trust): Text {

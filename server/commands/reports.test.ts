@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { base64Encode, utf8Decode } from '../../ledger/core/bytes.ts';
+import { base64Encode, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { type DepositEntry, formatEntry } from '../../ledger/core/entry.ts';
 import { formatForkReport } from '../../ledger/core/fork-report.ts';
 import { EMPTY_ROOT } from '../../ledger/core/hash.ts';
@@ -45,7 +45,7 @@ class StolenLog extends TestLog {
   }
 }
 
-describe('probata check-receipts and check-report', () => {
+describe('probata check-receipts, check-report, and fsck by a trust bundle', () => {
   let data: string;
   let out: string;
   let server: Server;
@@ -254,6 +254,24 @@ describe('probata check-receipts and check-report', () => {
       expect(await check(made, trust())).equal('note-not-signed');
     });
 
+    it('fsck holds a ledger against what the bundle knows of it: keys and their time, and where each epoch ended', async () => {
+      const check = async (of: TestLog, size: number, believed = after): Promise<string> => {
+        notes.set('/derived/checkpoint', utf8Encode((await of.head(size)).note));
+        const { code, stdout } = await probata('fsck', `${base}/derived`, '--trust', believed);
+        return `${code} ${stdout.split('\n')[0]}`;
+      };
+      expect(await check(log, 3)).match(/^0 size 3, /);
+      expect(await check(nextLog, 4)).match(/^0 size 4, /);
+      expect(await check(log, 4), 'by a key that had been replaced').match(/^1 malformed checkpoint: note-not-signed/);
+      expect(await check(log, 2)).match(/^1 different checkpoint: size 2, of a log that had 3 entries/);
+      const other = new StolenLog(log.signer);
+      for (const entry of [kept, dropped]) other.append(formatEntry(entry));
+      const another = await changeTo({ ...bundle, policy: replacedKeys(bundle.policy) }, other);
+      expect(await check(nextLog, 4, another)).match(
+        /^1 different checkpoint of the trust bundle that ended epoch 1: /,
+      );
+    });
+
     it('receipts are held against the last checkpoint of the ended policy while there is no larger one', async () => {
       const ask = async (file: string): Promise<number> =>
         (await probata('check-receipts', file, '--url', `${base}/last`, '--trust', after, '--out', out)).code;
@@ -334,6 +352,22 @@ describe('probata check-receipts and check-report', () => {
       expect(await both(await revoke(REPORTED - 0.5)))
         .contain('(court-1)')
         .not.contain('(court-2)');
+    });
+
+    it('a fork report counts with a replaced log key up to the size where its time ended, and says that it was replaced', async () => {
+      const thief = new StolenLog(log.signer);
+      for (const entry of [kept, dropped, last, depositEntry(5, PAST)]) thief.append(formatEntry(entry));
+      const ask = async (honest: TestLog, size: number, believed: string): Promise<string> => {
+        const path = join(data, 'stolen.json');
+        const [newer, older] = [(await thief.head(size)).note, (await honest.head(size)).note];
+        writeFileSync(path, formatForkReport({ newer, older, root: thief.root(0, size), proof: [] }));
+        const { stdout } = await probata('check-report', path, '--trust', believed);
+        return /\(note-not-signed\)|已更换.*|proves misbehaviour/.exec(stdout)?.[0] ?? stdout;
+      };
+      expect(await ask(nextLog, 4, after)).equal('(note-not-signed)');
+      expect(await ask(nextLog, 3, after), 'of a size from before').match(/^已更换/);
+      expect(await ask(log, 3, after)).match(/^已更换/);
+      expect(await ask(log, 4, trust()), 'by the bundle of its time').equal('proves misbehaviour');
     });
   });
 
