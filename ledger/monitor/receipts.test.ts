@@ -1,17 +1,20 @@
 // Receipts: what is on the ledger is found, what is not is shown to be absent at every place, and nobody honest can be accused.
 
 import { expect } from 'chai';
-import { utf8Decode, utf8Encode } from '../core/bytes.ts';
+import { formatBundle } from '../core/bundle.ts';
+import { concat, utf8Decode, utf8Encode } from '../core/bytes.ts';
+import { cosign } from '../core/cosignature.ts';
 import { type DepositEntry, formatEntry } from '../core/entry.ts';
 import { LedgerError } from '../core/errors.ts';
-import { leafHash } from '../core/hash.ts';
+import { type Hash, leafHash, nodeHash } from '../core/hash.ts';
+import { formatNote, parseNote } from '../core/note.ts';
 import {
   checkOmissionReport,
   formatOmissionReport,
   type Omission,
   parseOmissionReport,
 } from '../core/omission-report.ts';
-import { TileReader } from '../core/tile-reader.ts';
+import { type FetchTile, TileReader } from '../core/tile-reader.ts';
 import { ORIGIN, TestLog, testSigner } from '../witness/testing.ts';
 import { ReceiptMonitor, type ReceiptState } from './receipts.ts';
 import { cosignedNote, depositEntry, RECEIPT_COURTS, RECEIPT_TRUST, receiptOf, tilesOfLog } from './testing.ts';
@@ -183,6 +186,47 @@ describe('receipts whose entry was dropped', () => {
       const monitor = await monitorOf(padded(count, 2), LATE_SECONDS, RECEIPT_COURTS, 300);
       expect((await monitor.look(receipt, DEADLINE + 1)).state, `${count} entries`).to.equal(state);
     }
+  });
+
+  it('are found and proven broken beside padding that lies elsewhere, whatever part of the search meets it', async () => {
+    for (const behind of [60, 95, 110, 140, 199]) {
+      const times = Array.from({ length: 200 }, (_, ms) => entry(ms, ms)).filter((_, ms) => ms !== 50 && ms !== 130);
+      const padding = Array.from({ length: 700 }, (_, i) => `padding ${i}`);
+      const monitor = await monitorOf(
+        ledger([...times.slice(0, behind), ...padding, ...times.slice(behind)]),
+        LATE_SECONDS,
+        RECEIPT_COURTS,
+        100,
+      );
+      for (const [ms, state] of [
+        [20, 'honoured'],
+        [50, 'broken'],
+        [129, 'honoured'],
+        [130, 'broken'],
+        [180, 'honoured'],
+      ] as const) {
+        const found = await monitor.look(await receiptOf(entry(ms, ms), DEADLINE), DEADLINE + 1);
+        expect(found.state, `${ms} beside ${behind}`).to.equal(state);
+      }
+    }
+  });
+
+  it('are given up in a ledger of padding without end', async () => {
+    const levels = 32;
+    const roots = [leafHash(utf8Encode('padding'))];
+    for (const root of roots) if (roots.length <= levels) roots.push(nodeHash(root, root));
+    const { note, checkpoint } = await new TestLog().head(2 ** levels, [], roots[levels]);
+    const { signatures } = parseNote(note);
+    const late = await Promise.all(RECEIPT_COURTS.map((court) => cosign(checkpoint, LATE_SECONDS, court)));
+    const cosigned = formatNote({ text: parseNote(note).text, signatures: [...signatures, ...late] });
+    let read = 0;
+    const fetch: FetchTile = async ({ level, width }) => {
+      if (level !== 'entries') return concat(...Array.from({ length: width }, () => roots[8 * level] as Hash));
+      if (++read > 1000) throw new Error('reads without end');
+      return formatBundle(Array.from({ length: width }, () => utf8Encode('padding')));
+    };
+    const monitor = new ReceiptMonitor(cosigned, RECEIPT_TRUST, fetch, 10);
+    expect(await monitor.look(await receiptOf(entry(3, 5), DEADLINE), DEADLINE + 1)).to.deep.equal({ state: 'buried' });
   });
 
   it('are not called buried by entries of a newer format, on either side: what those say is for a later program', async () => {
