@@ -7,6 +7,7 @@ import { cosign } from '../core/cosignature.ts';
 import { type DepositEntry, formatEntry } from '../core/entry.ts';
 import { LedgerError } from '../core/errors.ts';
 import { type Hash, leafHash, nodeHash } from '../core/hash.ts';
+import { CLOCK_TOLERANCE_MS } from '../core/limits.ts';
 import { formatNote, parseNote } from '../core/note.ts';
 import {
   checkOmissionReport,
@@ -21,7 +22,8 @@ import { cosignedNote, depositEntry, RECEIPT_COURTS, RECEIPT_TRUST, receiptOf, t
 
 const START = Date.UTC(2026, 0, 1);
 const DEADLINE = START + 86_400_000;
-const LATE_SECONDS = BigInt(DEADLINE / 1000) + 1n;
+/** The first second that is after the deadline by whatever honest clock. */
+const LATE_SECONDS = BigInt((DEADLINE + CLOCK_TOLERANCE_MS) / 1000) + 1n;
 
 const entry = (number: number, ms: number): DepositEntry => depositEntry(number, START + ms);
 
@@ -91,7 +93,7 @@ describe('receipts on an honest ledger', () => {
     expect(await look(log, entry(1001, 5))).to.deep.equal({ state: 'honoured', index: 604 });
   });
 
-  it('that are not there yet are not due before the deadline, and undecided after it until a later checkpoint is cosigned', async () => {
+  it('that are not there yet are not due before the deadline, and undecided after it until a checkpoint is cosigned later than clocks differ', async () => {
     const log = ledger(ALL);
     const missing = entry(99, 9);
     const early = LATE_SECONDS - 1n;

@@ -19,7 +19,7 @@ import { SeenEntries, type SeenEntry } from './seen.ts';
 
 /**
  * What became of a receipt. `not-due`: not there, and the deadline has not passed. `undecided`: not there, and no checkpoint is cosigned
- * after the deadline yet, so that nothing can be shown; ask again. `buried`: there are more entries around its place than a report can hold, or
+ * after the deadline by every honest clock yet, so that nothing can be shown; ask again. `buried`: there are more entries around its place than a report can hold, or
  * more without a time in front of twice its place than are looked through; no honest ledger has either. `newer-format`: the same, but some of
  * them are of a format that this program does not know, and say their time to a later one. `broken`: shown, by `report`.
  */

@@ -164,8 +164,8 @@ function tell(path: string, state: ReceiptState | Error, dir: string, { out }: T
       return 0;
     case 'undecided':
       say(
-        '已过截止时间仍未上链；尚无截止时间之后联署的检查点，暂不能证明。请以 --url 列出法院和仲裁机构，或稍后再查。',
-        'overdue and not on the ledger; no checkpoint is cosigned after the deadline yet, so it cannot be proven: name courts and mirrors with --url, or ask again later',
+        '已过截止时间仍未上链；尚无在截止时间 5 分钟（时钟容差）之后联署的检查点，暂不能证明。请以 --url 列出法院和仲裁机构，或稍后再查。',
+        'overdue and not on the ledger; no checkpoint is cosigned more than 5 minutes, by which clocks may differ, after the deadline yet, so it cannot be proven: name courts and mirrors with --url, or ask again later',
       );
       return EXIT_UNDECIDED;
     case 'buried':
