@@ -19,6 +19,7 @@ import { openHttpClient } from '../http/client.ts';
 import { StartError } from '../start-error.ts';
 import type { Terminal } from './context.ts';
 import { cosignAgain } from './cosign-again.ts';
+import { inTurn } from './in-turn.ts';
 import { readTrust } from './trust.ts';
 
 const EXIT_BROKEN = 1;
@@ -92,9 +93,12 @@ async function look(receipts: readonly Receipt[], sources: Sources): Promise<Fou
   const { urls, trust, http } = sources;
   const note = await newestNote(sources);
   if (note === undefined) return undefined;
-  const monitors = urls.map((url) => new ReceiptMonitor(note, trust, tilesOf(url, http)));
+  const ask = inTurn(urls.map((url) => new ReceiptMonitor(note, trust, tilesOf(url, http))));
   const states = [];
-  for (const { path, text } of receipts) states.push({ path, state: await lookAt(text, monitors) });
+  for (const { path, text } of receipts) {
+    const state = await ask((monitor) => monitor.look(text, Date.now())).catch((error: Error) => error);
+    states.push({ path, state });
+  }
   return { note, states };
 }
 
@@ -132,19 +136,6 @@ function isJudgedGood(text: string, epochs: Trust['epochs']): boolean {
 
 function complain(failures: readonly Error[], terminal: Terminal): void {
   for (const { message } of failures) terminal.err(`probata: ${message}`);
-}
-
-/** What the first source says whose tiles are those of the checkpoint. */
-async function lookAt(text: string, monitors: readonly ReceiptMonitor[]): Promise<ReceiptState | Error> {
-  let reason = new Error('no source');
-  for (const monitor of monitors) {
-    try {
-      return await monitor.look(text, Date.now());
-    } catch (error) {
-      reason = error as Error;
-    }
-  }
-  return reason;
 }
 
 /** Says what became of one receipt. @returns the exit code that it asks for */

@@ -12,6 +12,7 @@ import { readHeads } from '../../ledger/monitor/collect.ts';
 import { tilesOf } from '../../ledger/monitor/peer.ts';
 import { witnessCosigner } from '../../ledger/witness/client.ts';
 import { FORGETFUL } from '../recovery/front-door.ts';
+import { inTurn } from './in-turn.ts';
 
 /** A checkpoint that somebody shows. */
 interface Offer {
@@ -84,20 +85,9 @@ async function serving(urls: readonly string[], { checkpoint }: SignedHead, http
   return readers.filter((_, i) => serves[i]);
 }
 
-/** Reads from whoever can: one that fails is asked last from then on, so that one that hangs costs its timeout once. */
-function fromAny(readers: TileReader[]): LogSource {
-  async function any<T>(read: (reader: TileReader) => Promise<T>): Promise<T> {
-    let reason: unknown = new Error('nobody serves its tiles');
-    for (const reader of [...readers]) {
-      try {
-        return await read(reader);
-      } catch (error) {
-        reason = error;
-        readers.push(...readers.splice(readers.indexOf(reader), 1));
-      }
-    }
-    throw reason;
-  }
+/** Reads from whoever can. */
+function fromAny(readers: readonly TileReader[]): LogSource {
+  const any = inTurn(readers);
   return {
     consistencyProof: (oldSize, newSize) => any((reader) => reader.consistencyProof(oldSize, newSize)),
     subtreeProof: (lo, hi, size) => any((reader) => reader.subtreeProof(lo, hi, size)),
