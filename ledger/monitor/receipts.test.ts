@@ -1,12 +1,11 @@
 // Receipts: what is on the ledger is found, what is not is shown to be absent at every place, and nobody honest can be accused.
 
 import { expect } from 'chai';
-import { formatBundle } from '../core/bundle.ts';
-import { concat, utf8Decode, utf8Encode } from '../core/bytes.ts';
+import { utf8Decode, utf8Encode } from '../core/bytes.ts';
 import { cosign } from '../core/cosignature.ts';
 import { type DepositEntry, formatEntry } from '../core/entry.ts';
 import { LedgerError } from '../core/errors.ts';
-import { type Hash, leafHash, nodeHash } from '../core/hash.ts';
+import { leafHash } from '../core/hash.ts';
 import { CLOCK_TOLERANCE_MS } from '../core/limits.ts';
 import { formatNote, parseNote } from '../core/note.ts';
 import {
@@ -18,7 +17,15 @@ import {
 import { type FetchTile, TileReader } from '../core/tile-reader.ts';
 import { ORIGIN, TestLog, testSigner } from '../witness/testing.ts';
 import { ReceiptMonitor, type ReceiptState } from './receipts.ts';
-import { cosignedNote, depositEntry, RECEIPT_COURTS, RECEIPT_TRUST, receiptOf, tilesOfLog } from './testing.ts';
+import {
+  cosignedNote,
+  depositEntry,
+  endlessLog,
+  RECEIPT_COURTS,
+  RECEIPT_TRUST,
+  receiptOf,
+  tilesOfLog,
+} from './testing.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const DEADLINE = START + 86_400_000;
@@ -214,18 +221,14 @@ describe('receipts whose entry was dropped', () => {
   });
 
   it('are given up in a ledger of padding without end', async () => {
-    const levels = 32;
-    const roots = [leafHash(utf8Encode('padding'))];
-    for (const root of roots) if (roots.length <= levels) roots.push(nodeHash(root, root));
-    const { note, checkpoint } = await new TestLog().head(2 ** levels, [], roots[levels]);
-    const { signatures } = parseNote(note);
-    const late = await Promise.all(RECEIPT_COURTS.map((court) => cosign(checkpoint, LATE_SECONDS, court)));
-    const cosigned = formatNote({ text: parseNote(note).text, signatures: [...signatures, ...late] });
+    const { head, tiles } = await endlessLog(40);
+    const { text, signatures } = parseNote(head.note);
+    const late = await Promise.all(RECEIPT_COURTS.map((court) => cosign(head.checkpoint, LATE_SECONDS, court)));
+    const cosigned = formatNote({ text, signatures: [...signatures, ...late] });
     let read = 0;
-    const fetch: FetchTile = async ({ level, width }) => {
-      if (level !== 'entries') return concat(...Array.from({ length: width }, () => roots[8 * level] as Hash));
-      if (++read > 1000) throw new Error('reads without end');
-      return formatBundle(Array.from({ length: width }, () => utf8Encode('padding')));
+    const fetch: FetchTile = async (tile) => {
+      if (tile.level === 'entries' && ++read > 1000) throw new Error('reads without end');
+      return tiles(tile);
     };
     const monitor = new ReceiptMonitor(cosigned, RECEIPT_TRUST, fetch, 10);
     expect(await monitor.look(await receiptOf(entry(3, 5), DEADLINE), DEADLINE + 1)).to.deep.equal({ state: 'buried' });

@@ -84,6 +84,8 @@ async function decide(receipts: readonly Receipt[], sources: Sources): Promise<F
   const found = await look(receipts, sources);
   const isSettled = found?.states.every(({ state }) => state instanceof Error || state.state !== 'undecided');
   if (isSettled) return found;
+  terminal.err('probata: 正在请法院和仲裁机构再次联署，每家最长一小时。');
+  terminal.err('probata: courts and mirrors are asked to cosign again, which may take up to an hour each');
   complain(await cosignAgain(urls, trust.epochs, http), terminal);
   return look(receipts, sources);
 }
