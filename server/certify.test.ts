@@ -207,7 +207,7 @@ describe('server/certify', () => {
       expect((await again.notary.certifier.certificate(id)).blob, 'after a start').to.equal(one.blob);
       expect([again.checked, text(old)]).to.deep.equal([[], 'made under 0']);
       const rows = memoryStores(disk).index('deposits');
-      const check = depositRowCheck(rows, 1, memoryBlobs(disk));
+      const check = depositRowCheck(rows, { size: 1, fetch: async () => undefined }, memoryBlobs(disk));
       const row = (await rows.get(`deposit/${id}`)) ?? expect.fail('no deposit');
       expect(await check(`deposit/${id}`, row), 'all in order').to.deep.equal([]);
       disk.blobs.set(old, Buffer.from('rotten'));

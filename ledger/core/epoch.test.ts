@@ -50,9 +50,9 @@ async function note(log: TestLog, size: number, signers: readonly Signer[], time
   return parseNote(await cosignedNote(log, size, signers, timeSeconds));
 }
 
-/** How many keys count after a time, s; undefined when they are not enough. */
+/** How many keys count after a time, s, which is as late as clocks may say a deadline is; undefined when they are not enough. */
 function counting(of: Note, afterSeconds: number, revoked?: PolicyEpoch['revoked']): number | undefined {
-  return cosignedAfter(of, epochs(revoked), afterSeconds * 1000)?.length;
+  return cosignedAfter(of, epochs(revoked), afterSeconds * 1000 - CLOCK_TOLERANCE_MS)?.length;
 }
 
 function refusal(of: Note): string {
@@ -92,6 +92,7 @@ describe('epochs of a policy', () => {
 
   it('count nothing from before the time, or from after their end: courts that have left know no better', async () => {
     expect(counting(await note(OLD_LOG, 4, RECEIPT_COURTS, 900n), 900)).to.equal(undefined);
+    expect(counting(await note(OLD_LOG, 4, RECEIPT_COURTS, 901n), 900)).to.equal(3);
     expect(counting(await note(OLD_LOG, 4, RECEIPT_COURTS, CHANGE + 1n), 900)).to.equal(undefined);
     expect(isAccepted(await note(OLD_LOG, 4, RECEIPT_COURTS, CHANGE + 1n), epochs())).to.equal(true);
   });

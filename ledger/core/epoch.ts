@@ -76,15 +76,20 @@ export function isAccepted(note: Note, epochs: readonly PolicyEpoch[]): boolean 
 }
 
 /**
- * The keys that cosigned a checkpoint after a time, when they alone satisfy the policy it is judged by; otherwise undefined.
+ * The keys that cosigned a checkpoint after a deadline, when they alone satisfy the policy it is judged by; otherwise undefined.
+ * After it by whatever honest clock: a court whose clock is ahead of the platform's says a later time before the deadline has passed.
  * What an epoch's cosigners sign after its end does not count: one that has left goes on cosigning, honestly, the newest checkpoint that it
  * knows.
  * @param epochs oldest first
- * @param afterMs ms since the epoch
+ * @param deadlineMs ms since the epoch
  * @throws LedgerError as {@link isAccepted}
  */
-export function cosignedAfter(note: Note, epochs: readonly PolicyEpoch[], afterMs: number): VerifierKey[] | undefined {
-  return quorumOf(note, epochs, (timeMs, endMs) => timeMs > afterMs && timeMs <= endMs);
+export function cosignedAfter(
+  note: Note,
+  epochs: readonly PolicyEpoch[],
+  deadlineMs: number,
+): VerifierKey[] | undefined {
+  return quorumOf(note, epochs, (timeMs, endMs) => timeMs > deadlineMs + CLOCK_TOLERANCE_MS && timeMs <= endMs);
 }
 
 /**

@@ -6,8 +6,8 @@
 // the platform has promised both. Of the run the leaf hashes are enough, however many and long its entries: the receipt says which hash is
 // missing. Whole are only the entries whose times are needed. Two of them that decrease prove the broken order.
 //
-// The checkpoint must be cosigned under the policy by cosignatures later than the deadline. An honest court puts a later time only to the
-// newest checkpoint it knows. So what is proven is that no quorum knew of the entry by the deadline, which is what the platform promised; not
+// The checkpoint must be cosigned under the policy by cosignatures later than the deadline, by more than honest clocks may be apart. An honest
+// court puts a later time only to the newest checkpoint it knows. So what is proven is that no quorum knew of the entry by the deadline, which is what the platform promised; not
 // that it lied: a platform whose cosigners were away until the deadline had passed breaks its promise too.
 
 import { base64Encode, equal } from './bytes.ts';
@@ -56,7 +56,7 @@ export interface ProvenOmission {
   readonly what: 'omission' | 'order';
   readonly receipt: Receipt;
   readonly checkpoint: Checkpoint;
-  /** Keys of the cosignatures that count: later than the deadline, and enough. */
+  /** Keys of the cosignatures that count: later than the deadline by any honest clock, and enough. */
   readonly cosigned: readonly VerifierKey[];
 }
 

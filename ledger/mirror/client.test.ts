@@ -145,6 +145,7 @@ describe('mirror client: lies and limits', () => {
     expect(await asks(always(info(202, '600\n0\n\n')))).to.equal('unavailable');
     expect(await asks(always(info(409, '600\n0\n\n')))).to.equal('unavailable');
     expect(await asks(always(info(409, '9000\n9000\n\n')))).to.equal('unavailable');
+    expect(await asks(always(info(202, '600\n9000\n\n')))).to.equal('unavailable');
   });
 
   it('gives a ticket back with the next request', async () => {

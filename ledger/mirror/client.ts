@@ -46,7 +46,9 @@ export function mirrorCosigner(options: GatewayOptions): Cosigner {
       // value, and the `ticket` to the received ticket". The end stays: this head is the mirror's latest pending checkpoint, or one of its
       // last several; a mirror that keeps no list of them finds it in its ticket.
       const advertised = readInfo(gateway, answer);
-      stuck = answer.status === 202 && advertised.nextEntry > start ? 0 : stuck + 1;
+      // Beyond the end there is nothing to upload: whoever goes on asking for it would be answered for ever.
+      const advances = advertised.nextEntry > start && advertised.nextEntry <= size;
+      stuck = answer.status === 202 && advances ? 0 : stuck + 1;
       nextEntry = advertised.nextEntry;
       ticket = advertised.ticket;
     }

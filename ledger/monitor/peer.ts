@@ -34,12 +34,18 @@ const EXCHANGE_TIMEOUT_MS = 5000;
 const BUNDLE_BYTES_MAX = TILE_WIDTH * (2 + ENTRY_BYTES_MAX);
 
 /**
+ * How long one bundle may take, ms: the longest needs 134 s over a line of 1 Mbit/s. Whoever pads a ledger with long entries must not keep
+ * those with ordinary lines from reading it. Nothing that watches reads bundles, so no poll waits for one.
+ */
+const BUNDLE_TIMEOUT_MS = 150_000;
+
+/**
  * Its latest checkpoint; undefined when it has none.
  * @param logKeys keys of the logs it may show
  * @throws Error when it cannot be reached; LedgerError when what it shows is not signed by a log
  */
 export async function latestOf(peer: Peer, logKeys: readonly VerifierKey[], http: Http): Promise<Shown | undefined> {
-  const bytes = await get(http, `${peer.url}/checkpoint`, NOTE_BYTES_MAX);
+  const bytes = await get(http, `${peer.url}/checkpoint`, NOTE_BYTES_MAX, EXCHANGE_TIMEOUT_MS);
   return bytes === undefined ? undefined : openShown(bytes, peer.keys, logKeys);
 }
 
@@ -70,16 +76,22 @@ function cosignaturesOf(note: Note, keys: readonly VerifierKey[]): NoteSignature
 /** Where its tiles and entry bundles are fetched. Rejects when it does not have one. */
 export function tilesOf(url: string, http: Http): FetchTile {
   return async (tile) => {
-    const bytesMax = tile.level === 'entries' ? BUNDLE_BYTES_MAX : TILE_BYTES;
-    const bytes = await fetchOrCut(tile, (path) => get(http, `${url}/${path}`, bytesMax));
+    const [bytesMax, timeoutMs] =
+      tile.level === 'entries' ? [BUNDLE_BYTES_MAX, BUNDLE_TIMEOUT_MS] : [TILE_BYTES, EXCHANGE_TIMEOUT_MS];
+    const bytes = await fetchOrCut(tile, (path) => get(http, `${url}/${path}`, bytesMax, timeoutMs));
     if (bytes === undefined) throw new Error(`${url} does not have ${formatTilePath(tile)}`);
     return bytes;
   };
 }
 
 /** The body of a 200, or undefined for a 404. */
-async function get(http: Http, url: string, responseBytesMax: number): Promise<Uint8Array | undefined> {
-  const { status, body } = await http({ method: 'GET', url, timeoutMs: EXCHANGE_TIMEOUT_MS, responseBytesMax });
+async function get(
+  http: Http,
+  url: string,
+  responseBytesMax: number,
+  timeoutMs: number,
+): Promise<Uint8Array | undefined> {
+  const { status, body } = await http({ method: 'GET', url, timeoutMs, responseBytesMax });
   if (status === 200) return body;
   if (status === 404) return undefined;
   throw new Error(`${url} answered ${status}`);

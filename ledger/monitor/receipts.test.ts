@@ -2,23 +2,35 @@
 
 import { expect } from 'chai';
 import { utf8Decode, utf8Encode } from '../core/bytes.ts';
+import { cosign } from '../core/cosignature.ts';
 import { type DepositEntry, formatEntry } from '../core/entry.ts';
 import { LedgerError } from '../core/errors.ts';
 import { leafHash } from '../core/hash.ts';
+import { CLOCK_TOLERANCE_MS } from '../core/limits.ts';
+import { formatNote, parseNote } from '../core/note.ts';
 import {
   checkOmissionReport,
   formatOmissionReport,
   type Omission,
   parseOmissionReport,
 } from '../core/omission-report.ts';
-import { TileReader } from '../core/tile-reader.ts';
+import { type FetchTile, TileReader } from '../core/tile-reader.ts';
 import { ORIGIN, TestLog, testSigner } from '../witness/testing.ts';
 import { ReceiptMonitor, type ReceiptState } from './receipts.ts';
-import { cosignedNote, depositEntry, RECEIPT_COURTS, RECEIPT_TRUST, receiptOf, tilesOfLog } from './testing.ts';
+import {
+  cosignedNote,
+  depositEntry,
+  endlessLog,
+  RECEIPT_COURTS,
+  RECEIPT_TRUST,
+  receiptOf,
+  tilesOfLog,
+} from './testing.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const DEADLINE = START + 86_400_000;
-const LATE_SECONDS = BigInt(DEADLINE / 1000) + 1n;
+/** The first second that is after the deadline by whatever honest clock. */
+const LATE_SECONDS = BigInt((DEADLINE + CLOCK_TOLERANCE_MS) / 1000) + 1n;
 
 const entry = (number: number, ms: number): DepositEntry => depositEntry(number, START + ms);
 
@@ -88,7 +100,7 @@ describe('receipts on an honest ledger', () => {
     expect(await look(log, entry(1001, 5))).to.deep.equal({ state: 'honoured', index: 604 });
   });
 
-  it('that are not there yet are not due before the deadline, and undecided after it until a later checkpoint is cosigned', async () => {
+  it('that are not there yet are not due before the deadline, and undecided after it until a checkpoint is cosigned later than clocks differ', async () => {
     const log = ledger(ALL);
     const missing = entry(99, 9);
     const early = LATE_SECONDS - 1n;
@@ -183,6 +195,43 @@ describe('receipts whose entry was dropped', () => {
       const monitor = await monitorOf(padded(count, 2), LATE_SECONDS, RECEIPT_COURTS, 300);
       expect((await monitor.look(receipt, DEADLINE + 1)).state, `${count} entries`).to.equal(state);
     }
+  });
+
+  it('are found and proven broken beside padding that lies elsewhere, whatever part of the search meets it', async () => {
+    for (const behind of [60, 95, 110, 140, 199]) {
+      const times = Array.from({ length: 200 }, (_, ms) => entry(ms, ms)).filter((_, ms) => ms !== 50 && ms !== 130);
+      const padding = Array.from({ length: 700 }, (_, i) => `padding ${i}`);
+      const monitor = await monitorOf(
+        ledger([...times.slice(0, behind), ...padding, ...times.slice(behind)]),
+        LATE_SECONDS,
+        RECEIPT_COURTS,
+        100,
+      );
+      for (const [ms, state] of [
+        [20, 'honoured'],
+        [50, 'broken'],
+        [129, 'honoured'],
+        [130, 'broken'],
+        [180, 'honoured'],
+      ] as const) {
+        const found = await monitor.look(await receiptOf(entry(ms, ms), DEADLINE), DEADLINE + 1);
+        expect(found.state, `${ms} beside ${behind}`).to.equal(state);
+      }
+    }
+  });
+
+  it('are given up in a ledger of padding without end', async () => {
+    const { head, tiles } = await endlessLog(40);
+    const { text, signatures } = parseNote(head.note);
+    const late = await Promise.all(RECEIPT_COURTS.map((court) => cosign(head.checkpoint, LATE_SECONDS, court)));
+    const cosigned = formatNote({ text, signatures: [...signatures, ...late] });
+    let read = 0;
+    const fetch: FetchTile = async (tile) => {
+      if (tile.level === 'entries' && ++read > 1000) throw new Error('reads without end');
+      return tiles(tile);
+    };
+    const monitor = new ReceiptMonitor(cosigned, RECEIPT_TRUST, fetch, 10);
+    expect(await monitor.look(await receiptOf(entry(3, 5), DEADLINE), DEADLINE + 1)).to.deep.equal({ state: 'buried' });
   });
 
   it('are not called buried by entries of a newer format, on either side: what those say is for a later program', async () => {

@@ -19,9 +19,9 @@ import { SeenEntries, type SeenEntry } from './seen.ts';
 
 /**
  * What became of a receipt. `not-due`: not there, and the deadline has not passed. `undecided`: not there, and no checkpoint is cosigned
- * after the deadline yet, so that nothing can be shown; ask again. `buried`: there are more entries around its place than a report can hold,
- * which no honest ledger has. `newer-format`: the same, but some of them are of a format that this program does not know, and say their time to
- * a later one. `broken`: shown, by `report`.
+ * after the deadline by every honest clock yet, so that nothing can be shown; ask again. `buried`: there are more entries around its place than a report can hold, or
+ * more without a time in front of twice its place than are looked through; no honest ledger has either. `newer-format`: the same, but some of
+ * them are of a format that this program does not know, and say their time to a later one. `broken`: shown, by `report`.
  */
 export type ReceiptState =
   | { readonly state: 'honoured'; readonly index: number }
@@ -31,8 +31,14 @@ export type ReceiptState =
 /** Why a run cannot be shown. */
 type TooLong = 'buried' | 'newer-format';
 
-/** Bundles kept beside those of one run of the greatest length: what the halving reads, and sorted receipts share. */
+/** Bundles kept beside those of one run of the greatest length: what the search reads, and sorted receipts share. */
 const BUNDLES_BESIDE = 64;
+
+/**
+ * Entries without a time that one step of the search looks through, in runs of the greatest length. With none among them that says a time, the
+ * place is sought behind them: a ledger without end, which courts cosign blindly and a lying mirror too, must not be read without end.
+ */
+const PADDING_RUNS = 32;
 
 /** Looks receipts up under one checkpoint. */
 export class ReceiptMonitor {
@@ -122,15 +128,17 @@ export class ReceiptMonitor {
   }
 
   /**
-   * Index of the first entry not received before a time, by halving; entries without a time go with the one before them. Of more of those than
-   * a run may have only the last are looked through: then this is a place behind them, and the run is too long.
+   * Index of the first entry not received before a time; entries without a time go with the one before them. By doubling from the front, and
+   * by halving once that is nearer: what is looked at does not depend on the size, which the platform chooses last. So no padding behind twice
+   * the place is read; of other padding each entry once, as what a step has looked through lies outside all later ones.
    */
   async #firstNotBefore(receivedMs: number): Promise<number> {
     let lo = 0;
     let hi = this.#head.checkpoint.size;
     while (lo < hi) {
-      const middle = Math.floor((lo + hi) / 2);
-      const timed = await this.#entries.lastTimed(Math.max(lo, middle - this.#leavesMax), middle + 1);
+      const middle = Math.min(2 * lo + 1, Math.floor((lo + hi) / 2));
+      const lowest = Math.max(lo, middle - PADDING_RUNS * this.#leavesMax);
+      const timed = await this.#entries.lastTimed(lowest, middle + 1);
       if (timed !== undefined && timed.receivedMs >= receivedMs) hi = timed.index;
       else lo = middle + 1;
     }

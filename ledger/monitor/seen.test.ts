@@ -67,6 +67,19 @@ describe('ledger/monitor entries seen', () => {
     expect(await log.fetches(inside)).to.equal(0);
   });
 
+  it('are not those of padding far behind the place of a receipt, however the platform chose the size', async () => {
+    const log = new WatchedLog();
+    const times = Array.from({ length: TILE_WIDTH }, (_, ms) => depositEntry(ms, START + ms));
+    log.add(...times, ...Array.from({ length: 20 * TILE_WIDTH }, String));
+    const note = utf8Decode(await cosignedNote(log, log.entries.length, [])) ?? '';
+    const monitor = new ReceiptMonitor(note, RECEIPT_TRUST, log.fetch);
+    const look = async (): Promise<void> => {
+      const receipt = await receiptOf(depositEntry(70, START + 70), START + 1000);
+      expect(await monitor.look(receipt, 0)).to.deep.equal({ state: 'honoured', index: 70 });
+    };
+    expect(await log.fetches(look)).to.equal(1);
+  });
+
   it('are kept for the next receipt over a whole run of the greatest length', async () => {
     const log = new WatchedLog();
     // More bundles than the halving alone needs.

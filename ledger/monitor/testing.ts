@@ -4,7 +4,7 @@ import { formatBundle } from '../core/bundle.ts';
 import { concat, hexEncode, utf8Encode } from '../core/bytes.ts';
 import { cosign } from '../core/cosignature.ts';
 import type { DepositEntry } from '../core/entry.ts';
-import { sha256 } from '../core/hash.ts';
+import { type Hash, leafHash, nodeHash, sha256 } from '../core/hash.ts';
 import { TILE_WIDTH } from '../core/limits.ts';
 import { formatNote, formatVkey, parseNote } from '../core/note.ts';
 import type { OmissionTrust } from '../core/omission-report.ts';
@@ -13,8 +13,8 @@ import { formatReceiptText, receiptKeyName } from '../core/receipt.ts';
 import { type Signer, signNote } from '../core/signature.ts';
 import { parseTilePath } from '../core/tile.ts';
 import type { FetchTile } from '../core/tile-reader.ts';
-import type { Http } from '../log/ports.ts';
-import { ORIGIN, type TestLog, testClock, testCosigner, testSigner } from '../witness/testing.ts';
+import type { Http, SignedHead } from '../log/ports.ts';
+import { ORIGIN, TestLog, testClock, testCosigner, testSigner } from '../witness/testing.ts';
 import type { MonitorEvent } from './events.ts';
 import { Monitor } from './watch.ts';
 
@@ -27,6 +27,28 @@ export function tilesOfLog(log: TestLog): FetchTile {
     if ((first + width) * span > log.entries.length) throw new Error('no such tile');
     return concat(...Array.from({ length: width }, (_, i) => log.root((first + i) * span, (first + i + 1) * span)));
   };
+}
+
+/** The entry that a ledger without end repeats. */
+const PADDING = utf8Encode('padding');
+
+/** The log of nothing but padding. */
+export function paddingLog(entries: number): TestLog {
+  const log = new TestLog();
+  for (let i = 0; i < entries; i++) log.append(PADDING);
+  return log;
+}
+
+/** A {@link paddingLog} of 2^levels entries, as whoever keeps none of them can show it: tiles are computed when they are asked for. */
+export async function endlessLog(levels: number): Promise<{ head: SignedHead; tiles: FetchTile }> {
+  const roots = [leafHash(PADDING)];
+  for (const root of roots) if (roots.length <= levels) roots.push(nodeHash(root, root));
+  const head = await new TestLog().head(2 ** levels, [], roots[levels]);
+  const tiles: FetchTile = async ({ level, width }) => {
+    if (level === 'entries') return formatBundle(Array.from({ length: width }, () => PADDING));
+    return concat(...Array.from({ length: width }, () => roots[8 * level] as Hash));
+  };
+  return { head, tiles };
 }
 
 /** The note of a log's checkpoint, cosigned by these keys at this time. */

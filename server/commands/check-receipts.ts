@@ -19,6 +19,7 @@ import { openHttpClient } from '../http/client.ts';
 import { StartError } from '../start-error.ts';
 import type { Terminal } from './context.ts';
 import { cosignAgain } from './cosign-again.ts';
+import { inTurn } from './in-turn.ts';
 import { readTrust } from './trust.ts';
 
 const EXIT_BROKEN = 1;
@@ -83,6 +84,8 @@ async function decide(receipts: readonly Receipt[], sources: Sources): Promise<F
   const found = await look(receipts, sources);
   const isSettled = found?.states.every(({ state }) => state instanceof Error || state.state !== 'undecided');
   if (isSettled) return found;
+  terminal.err('probata: 正在请法院和仲裁机构再次联署，每家最长一小时。');
+  terminal.err('probata: courts and mirrors are asked to cosign again, which may take up to an hour each');
   complain(await cosignAgain(urls, trust.epochs, http), terminal);
   return look(receipts, sources);
 }
@@ -92,9 +95,12 @@ async function look(receipts: readonly Receipt[], sources: Sources): Promise<Fou
   const { urls, trust, http } = sources;
   const note = await newestNote(sources);
   if (note === undefined) return undefined;
-  const monitors = urls.map((url) => new ReceiptMonitor(note, trust, tilesOf(url, http)));
+  const ask = inTurn(urls.map((url) => new ReceiptMonitor(note, trust, tilesOf(url, http))));
   const states = [];
-  for (const { path, text } of receipts) states.push({ path, state: await lookAt(text, monitors) });
+  for (const { path, text } of receipts) {
+    const state = await ask((monitor) => monitor.look(text, Date.now())).catch((error: Error) => error);
+    states.push({ path, state });
+  }
   return { note, states };
 }
 
@@ -134,19 +140,6 @@ function complain(failures: readonly Error[], terminal: Terminal): void {
   for (const { message } of failures) terminal.err(`probata: ${message}`);
 }
 
-/** What the first source says whose tiles are those of the checkpoint. */
-async function lookAt(text: string, monitors: readonly ReceiptMonitor[]): Promise<ReceiptState | Error> {
-  let reason = new Error('no source');
-  for (const monitor of monitors) {
-    try {
-      return await monitor.look(text, Date.now());
-    } catch (error) {
-      reason = error as Error;
-    }
-  }
-  return reason;
-}
-
 /** Says what became of one receipt. @returns the exit code that it asks for */
 function tell(path: string, state: ReceiptState | Error, dir: string, { out }: Terminal): number {
   const say = (zh: string, en: string): void => out(`${path}: ${zh} ${en}`);
@@ -164,8 +157,8 @@ function tell(path: string, state: ReceiptState | Error, dir: string, { out }: T
       return 0;
     case 'undecided':
       say(
-        '已过截止时间仍未上链；尚无截止时间之后联署的检查点，暂不能证明。请以 --url 列出法院和仲裁机构，或稍后再查。',
-        'overdue and not on the ledger; no checkpoint is cosigned after the deadline yet, so it cannot be proven: name courts and mirrors with --url, or ask again later',
+        '已过截止时间仍未上链；尚无在截止时间 5 分钟（时钟容差）之后联署的检查点，暂不能证明。请以 --url 列出法院和仲裁机构，或稍后再查。',
+        'overdue and not on the ledger; no checkpoint is cosigned more than 5 minutes, by which clocks may differ, after the deadline yet, so it cannot be proven: name courts and mirrors with --url, or ask again later',
       );
       return EXIT_UNDECIDED;
     case 'buried':

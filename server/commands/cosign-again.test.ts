@@ -6,15 +6,23 @@ import { expect } from 'chai';
 import { utf8Encode } from '../../ledger/core/bytes.ts';
 import { parseCheckpoint } from '../../ledger/core/checkpoint.ts';
 import { cosignedAfter, type PolicyEpoch } from '../../ledger/core/epoch.ts';
+import { CLOCK_TOLERANCE_MS } from '../../ledger/core/limits.ts';
 import { formatNote, parseNote, vkeyOf } from '../../ledger/core/note.ts';
 import type { Policy } from '../../ledger/core/policy.ts';
 import { receiptKeyName } from '../../ledger/core/receipt.ts';
 import { signNote } from '../../ledger/core/signature.ts';
 import { parseTilePath } from '../../ledger/core/tile.ts';
-import type { FetchTile } from '../../ledger/core/tile-reader.ts';
-import type { Http } from '../../ledger/log/ports.ts';
+import { type FetchTile, TileReader } from '../../ledger/core/tile-reader.ts';
+import type { Http, SignedHead } from '../../ledger/log/ports.ts';
 import { collectNotes } from '../../ledger/monitor/collect.ts';
-import { depositEntry, receiptOf, receiptTrust, tilesOfLog } from '../../ledger/monitor/testing.ts';
+import {
+  depositEntry,
+  endlessLog,
+  paddingLog,
+  receiptOf,
+  receiptTrust,
+  tilesOfLog,
+} from '../../ledger/monitor/testing.ts';
 import { type Member, openMembers, policyOver } from '../../ledger/rigs/consortium.ts';
 import { originHash } from '../../ledger/witness/request.ts';
 import { ORIGIN, TestLog, testSigner } from '../../ledger/witness/testing.ts';
@@ -55,7 +63,8 @@ describe('probata check-receipts of a ledger that stands still', () => {
     const signer = readSigner(join(consortium.dir('platform'), KEY_FILES.receipt), receiptKeyName(origin), 0x01);
     const urls = ['court-1', 'court-2', 'court-3', 'arbitration-1'].map((name) => ledgerOf(consortium, name));
     const file = join(folder, 'receipt');
-    const deadlineMs = Date.now();
+    // As late as a clock that is behind may say it is.
+    const deadlineMs = Date.now() - CLOCK_TOLERANCE_MS;
     writeFileSync(file, await receiptOf(depositEntry(4, deadlineMs - 1), deadlineMs, signer));
     const check = (...at: string[]) => {
       const trust = join(consortium.dir('platform'), 'trust.json');
@@ -85,6 +94,10 @@ class StillScene {
   tiles: FetchTile | undefined = tilesOfLog(LOG);
   published: string | undefined;
   readonly down = new Set<string>();
+  /** Checkpoints that members show instead of their own. */
+  readonly shown = new Map<string, string>();
+  /** Uploads to a mirror, by name. */
+  readonly uploads: string[] = [];
 
   private constructor(courts: readonly Member[], mirrors: readonly Member[]) {
     this.policy = policyOver(courts, mirrors, [3, 1]);
@@ -94,11 +107,15 @@ class StillScene {
   }
 
   /** @param sizes how far each member is: four courts, then two mirrors */
-  static async at(...sizes: number[]): Promise<StillScene> {
+  static at(...sizes: number[]): Promise<StillScene> {
+    return StillScene.of(LOG, ...sizes);
+  }
+
+  static async of(log: TestLog, ...sizes: number[]): Promise<StillScene> {
     const shape = { needed: 0, liars: 0 };
     const { courts, mirrors } = await openMembers({ ...shape, members: 4 }, { ...shape, members: 2 });
     const scene = new StillScene(courts, mirrors);
-    for (const [i, member] of scene.members.entries()) await member.cosign(await LOG.head(sizes[i] ?? 0), LOG.source);
+    for (const [i, member] of scene.members.entries()) await member.cosign(await log.head(sizes[i] ?? 0), log.source);
     return scene;
   }
 
@@ -107,6 +124,9 @@ class StillScene {
     if (this.down.has(hostname)) throw new Error('connection refused');
     const member = this.members.find(({ name }) => name === hostname);
     if (member !== undefined) {
+      const shown = pathname.endsWith('/checkpoint') && request.method === 'GET' ? this.shown.get(hostname) : undefined;
+      if (shown !== undefined) return { status: 200, headers: {}, body: utf8Encode(shown) };
+      if (pathname.endsWith('/add-entries') && this.uploads.push(hostname) > 20) throw new Error('uploads without end');
       return member.http({ ...request, url: `http://${hostname}${pathname.replace(/^\/(witness|mirror)/, '')}` });
     }
     const path = pathname.replace('/ledger/', '');
@@ -173,13 +193,83 @@ describe('asking courts and mirrors to cosign again', () => {
     expect(await scene.accepted()).to.equal(20);
   });
 
-  it('is kept from nothing by a larger checkpoint of another history whose tiles are served: members refuse it', async () => {
+  it('is kept from nothing by a larger checkpoint of another history that a court shows, its tiles served: members refuse it', async () => {
     const scene = await StillScene.at(20, 20, 10, 10, 20, 20);
     const fork = new TestLog(ORIGIN, 'fork').grow(30);
-    scene.published = (await fork.head(30)).note;
+    scene.shown.set('court-1', (await fork.head(30)).note);
     const [ofFork, ofLog] = [tilesOfLog(fork), tilesOfLog(LOG)];
     scene.tiles = (tile) => (tile.width === 30 ? ofFork(tile) : ofLog(tile));
     expect((await scene.ask()).length).to.equal(6);
+    expect(await scene.accepted()).to.equal(20);
+  });
+
+  it('moves nobody to a checkpoint that the platform alone shows and withholds the entries of', async () => {
+    const scene = await StillScene.at(20, 20, 20, 20, 20, 20);
+    scene.published = (await LOG.head(25)).note;
+    const ofLog = tilesOfLog(LOG);
+    scene.tiles = async (tile) => (tile.level === 'entries' ? new Uint8Array(1) : ofLog(tile));
+    expect(await scene.ask()).to.deep.equal([]);
+    expect(await scene.accepted()).to.equal(20);
+  });
+
+  it('offers what the platform alone shows to whoever refuses what members show', async () => {
+    const scene = await StillScene.at(25, 20, 20, 20, 25, 20);
+    const { note } = await LOG.head(20);
+    scene.published = (await LOG.head(25)).note;
+    for (const name of ['court-1', 'arbitration-1']) scene.shown.set(name, note);
+    const cosigned: string[] = [];
+    await cosignAgain(scene.urls, receiptTrust(scene.policy).epochs, async (request) => {
+      const answer = await scene.http(request);
+      if (request.url.endsWith('/add-checkpoint') && answer.status === 200)
+        cosigned.push(new URL(request.url).hostname);
+      return answer;
+    });
+    expect(cosigned).to.include('court-1');
+  });
+
+  describe('beside a ledger without end, whose tiles are computed when they are asked for', () => {
+    const LACKING = /^无法判断：.*undecided: .* of which (every mirror|it) lacks more than 4194304 entries$/;
+    let giant: SignedHead;
+    let scene: StillScene;
+
+    beforeEach(async () => {
+      scene = await StillScene.of(paddingLog(20), 20, 20, 20, 20, 20, 20);
+      ({ head: giant, tiles: scene.tiles } = await endlessLog(40));
+    });
+
+    it('moves nobody to it and uploads nothing of it, also when a court was fed it', async () => {
+      scene.published = giant.note;
+      const tiles = new TileReader(giant.checkpoint, scene.tiles as FetchTile);
+      await scene.members[0]?.cosign(giant, tiles);
+      const messages = (await scene.ask()).map(({ message }) => message);
+      expect(messages).to.have.lengthOf(5);
+      for (const message of messages) expect(message).to.match(LACKING);
+      expect(scene.uploads.length).to.be.at.most(4);
+      expect(await scene.accepted()).to.equal(20);
+    });
+
+    it('uploads nothing of it to an honest mirror, also when another says that it holds it', async () => {
+      scene.shown.set('arbitration-1', giant.note);
+      const messages = (await scene.ask()).map(({ message }) => message);
+      expect(messages.filter((message) => LACKING.test(message))).to.have.lengthOf(1);
+      expect(scene.uploads.filter((name) => name === 'arbitration-2').length).to.be.at.most(2);
+    });
+  });
+
+  it('ends after an hour with a mirror that takes in a little at a time for ever', async () => {
+    const scene = await StillScene.at(20, 20, 20, 20, 20, 20);
+    let [ms, requests] = [0, 0];
+    const http: Http = async (request) => {
+      if (!request.url.includes('arbitration-1') || !request.url.endsWith('/add-entries')) return scene.http(request);
+      if (++requests > 200) throw new Error('for ever');
+      ms += 60_000;
+      const headers = { 'content-type': 'text/x.tlog.mirror-info' };
+      const [status, next] = requests % 2 === 0 ? [202, 1] : [409, 0];
+      return { status, headers, body: utf8Encode(`20\n${next}\n\n`) };
+    };
+    const failures = await cosignAgain(scene.urls, receiptTrust(scene.policy).epochs, http, () => ms);
+    expect(failures.map(({ message }) => message)).to.have.lengthOf(1);
+    expect(failures[0]?.message).to.match(/^无法判断：.*undecided: .*arbitration-1.* within an hour/);
     expect(await scene.accepted()).to.equal(20);
   });
 
