@@ -1,9 +1,10 @@
 /** A change under way in a running consortium: what is told while it waits, and what is left when it is withdrawn. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { parseTrustBundle } from '../../verifier/core/trust.ts';
+import { refill } from '../recovery/refill.ts';
 import { readTrust } from '../roles/platform-setup.ts';
 import { TestConsortium } from '../roles/testing.ts';
 import { digests, until } from '../testing.ts';
@@ -85,5 +86,41 @@ describe('server/epochs change', function () {
     }
     const { revoked } = parseTrustBundle(readTrust(dir).bytes);
     expect(revoked.map(({ key }) => key)).to.deep.equal([old]);
+  });
+
+  it('is not made again when a backup from before it puts it back over a later policy', async () => {
+    await consortium.stop('platform');
+    const { bytes, epoch } = readTrust(dir);
+    await propose(dir, RECEIPT, Date.now());
+    const old = join(consortium.folder('old'), 'next');
+    cpSync(nextDir(dir), old, { recursive: true });
+    await consortium.startPlatform();
+    await consortium.stop('platform');
+    const present = readTrust(dir);
+    expect(present.epoch).to.equal(epoch + 1);
+    const refused = async (expected: RegExp): Promise<void> => {
+      for (const begin of [
+        () => consortium.startPlatform(),
+        () => refill(dir, consortium.url('arbitration-1'), () => {}),
+      ]) {
+        const error = await begin().catch((thrown) => thrown);
+        expect(error).to.have.property('code', 'config-malformed');
+        expect(error.message).to.match(expected);
+        expect(readTrust(dir).bytes).to.deep.equal(present.bytes);
+      }
+    };
+    cpSync(old, nextDir(dir), { recursive: true });
+    await refused(/is not made: it was prepared for the policy of epoch 5, and trust\.json is of epoch 6\. If/);
+    // As if written by hand: it says nothing of what it follows.
+    rmSync(join(nextDir(dir), 'follows'));
+    await refused(/is not made: it was made already, as epoch 6\. If/);
+    // And when the backup fell between the proof and the files.
+    writeFileSync(join(nextDir(dir), 'trust.json'), present.bytes);
+    await refused(/is not made: it was prepared for the policy of epoch 5, and trust\.json is of epoch 6\. If/);
+    writeFileSync(join(nextDir(dir), 'trust.json'), bytes);
+    await refused(/is not made: it was prepared for the policy of epoch 4, and trust\.json is of epoch 6\. If/);
+    rmSync(nextDir(dir), { recursive: true });
+    await consortium.startPlatform();
+    await certify('under the later policy');
   });
 });

@@ -29,6 +29,7 @@ import { Keyring } from '../keys.ts';
 import { cosignersOf, type PlatformTrust, readKeys, readTrust } from '../roles/platform-setup.ts';
 import type { RoleContext } from '../roles/process.ts';
 import { openPlatformStores, type PlatformStores } from '../wiring.ts';
+import { refuseStale } from './follows.ts';
 import { Missing } from './missing.ts';
 import { install, isProposed, isProven, writeProven } from './next.ts';
 import { readProposal } from './proposal.ts';
@@ -41,11 +42,12 @@ const APPEND_MAX = 1000;
 /**
  * Makes the change that is proposed in the platform's folder, if one is. Resolves when it is in place; for as long as the old policy's
  * members do not cosign, not at all.
- * @throws StartError as {@link readProposal}, and nothing has been done then; LogError as {@link Log.open}
+ * @throws StartError as {@link refuseStale} and {@link readProposal}, and nothing has been done then; LogError as {@link Log.open}
  */
 export async function changeIfProposed(dir: string, context: RoleContext, clock: Clock): Promise<void> {
   if (!isProposed(dir) && !isProven(dir)) return;
   const trust = readTrust(dir);
+  refuseStale(dir, trust.bytes);
   if (!isProven(dir)) {
     const proposed = await readProposal(dir, trust, context.env, clock());
     context.log('info', 'epoch-changing', { count: trust.epoch + 1 });

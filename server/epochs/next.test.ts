@@ -23,7 +23,7 @@ function proven(): string {
   for (const folder of ['keys', 'next/keys']) mkdirSync(join(dir, folder), { recursive: true });
   for (const file of [...MOVED, 'keys/receipt.pem']) writeFileSync(join(dir, file), `old ${file}`);
   for (const file of MOVED) writeFileSync(join(dir, 'next', file), `new ${file}`);
-  writeFileSync(join(dir, 'next/statement.json'), '{}');
+  for (const file of ['statement.json', 'follows']) writeFileSync(join(dir, 'next', file), '{}');
   return dir;
 }
 
@@ -47,6 +47,7 @@ const DONE = {
 function steps(dir: string): (() => void)[] {
   return [
     () => rmSync(join(dir, 'next/statement.json')),
+    () => rmSync(join(dir, 'next/follows')),
     ...MOVED.flatMap((file) => [
       () => {
         mkdirSync(join(dir, 'epochs/3/keys'), { recursive: true });

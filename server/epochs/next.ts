@@ -2,6 +2,7 @@
  * The folder `next/` of a member: what it is to change to, made beside what is in use.
  *
  *   next/statement.json   platform: what is to be believed next, a trust bundle without epochs
+ *   next/follows          platform: digest of the statement that it was prepared for; without it, written by hand
  *   next/config.json      platform: its configuration from then on
  *   next/keys/            new private keys, as in `keys/`
  *   next/trust.json       platform: the bundle with the proof of the change; there only once the change is on the ledger and cosigned
@@ -17,6 +18,7 @@ import { installKeys, syncFolder } from '../keys/rewrite.ts';
 
 export const NEXT_FOLDER = 'next';
 const STATEMENT_FILE = 'statement.json';
+const FOLLOWS_FILE = 'follows';
 const KEPT_FOLDER = 'epochs';
 
 export function nextDir(dir: string): string {
@@ -43,8 +45,18 @@ export function writeNextConfig(dir: string, config: PlatformConfig): void {
   writeDurably(join(nextDir(dir), CONFIG_FILE), formatConfig(config));
 }
 
-/** Proposes. The statement is the last file, because its presence says that all is there. */
-export function writeProposed(dir: string, statement: TrustBundle): void {
+/** Digest of the statement that the proposal was prepared for; undefined when it was written by hand. */
+export function readFollows(dir: string): string | undefined {
+  const path = join(nextDir(dir), FOLLOWS_FILE);
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined;
+}
+
+/**
+ * Proposes. The statement is the last file, because its presence says that all is there.
+ * @param follows digest of the statement in force
+ */
+export function writeProposed(dir: string, statement: TrustBundle, follows: string): void {
+  writeDurably(join(nextDir(dir), FOLLOWS_FILE), `${follows}\n`);
   writeDurably(join(nextDir(dir), STATEMENT_FILE), formatJson(statement));
 }
 
@@ -59,7 +71,7 @@ export function writeProven(dir: string, bundle: TrustBundle): void {
  */
 export function install(dir: string, ended: number): void {
   const next = nextDir(dir);
-  rmSync(join(next, STATEMENT_FILE), { force: true });
+  for (const file of [STATEMENT_FILE, FOLLOWS_FILE]) rmSync(join(next, file), { force: true });
   const keys = existsSync(join(next, 'keys')) ? readdirSync(join(next, 'keys')).map((name) => join('keys', name)) : [];
   installKeys(dir, () => {
     for (const file of keys) move(dir, file, ended);

@@ -89,7 +89,7 @@ export async function propose(
   };
   const why = whyNeverProven(present, utf8Encode(JSON.stringify(statement)));
   if (why !== undefined) throw new StartError('input-malformed', `this change is not proposed: ${why}`);
-  writeProposed(dir, statement);
+  writeProposed(dir, statement, present.digest);
   return [...lines, ...statement.policy.trimEnd().split('\n')];
 }
 

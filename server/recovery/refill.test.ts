@@ -158,6 +158,11 @@ describe('refill', function () {
     expect(await fromMirror()).to.deep.include({ size: 6, added: 3 });
     const trust = readTrust(dir);
     expect(trust.epoch).to.equal(2);
+    // The same change once more, as a backup of that moment would bring it back.
+    copyPolicy(present, join(dir, 'next'));
+    expect(await fromMirror().catch(({ code }) => code)).to.equal('config-malformed');
+    expect(readTrust(dir).bytes).to.deep.equal(trust.bytes);
+    rmSync(join(dir, 'next'), { recursive: true });
     await propose(dir, RECEIPT_AND_PDF, Date.now());
     const statement = statementDigest(JSON.parse(Buffer.from(readProposed(dir)).toString('utf8')), trust.statement);
     const received = '2026-11-25T00:00:00.000Z';

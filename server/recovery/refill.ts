@@ -26,6 +26,7 @@ import { StartupQuestion } from '../../ledger/log/startup-question.ts';
 import { EMPTY_TREE, edgeTiles, type Tree } from '../../ledger/log/step.ts';
 import { openSource } from '../commands/ledger-source.ts';
 import { readConfig } from '../config.ts';
+import { refuseStale } from '../epochs/follows.ts';
 import { install, isProven } from '../epochs/next.ts';
 import { openHttpClient } from '../http/client.ts';
 import { DepositStore } from '../intake/deposit-store.ts';
@@ -65,8 +66,10 @@ export async function refill(
   tell: (line: string) => void,
   withdrawn: readonly number[] = [],
 ): Promise<Refilled> {
+  const { bytes, epoch } = readTrust(dir);
+  refuseStale(dir, bytes);
   // A change that is on the ledger and proven, and was cut short while its files were moved: as at the next start.
-  if (isProven(dir)) install(dir, readTrust(dir).epoch);
+  if (isProven(dir)) install(dir, epoch);
   const config = readConfig(dir, 'platform');
   const trust = readTrust(dir);
   const failed = (error: Error): never => {
