@@ -5,9 +5,10 @@ import { expect } from 'chai';
 import { TOKENS_FILE } from './auth.ts';
 import { CONFIG_FILE, readConfig } from './config.ts';
 import { formatJson } from './epochs/next.ts';
-import type { ReadyState } from './health.ts';
+import { Readiness, type ReadyState } from './health.ts';
 import { RECEIPT_DEADLINE_MS } from './intake/limits.ts';
 import { Metrics } from './metrics.ts';
+import { readTrust } from './roles/platform-setup.ts';
 import { TestConsortium } from './roles/testing.ts';
 import { digests, until } from './testing.ts';
 
@@ -61,8 +62,9 @@ describe('server/health', function () {
     const members = config.members.map((each) => ({ ...each, url: NOWHERE, monitoringUrl: each.url }));
     await restartWith({ ...config, members });
     expect(await deposit('b')).equal('taken');
-    await until(async () => (await ready()).status === 200);
-    expect(await gauge()).equal('1');
+    // The question at start is asked by showing them a checkpoint, so it is not settled either.
+    await until(async () => /question at start/.test((await ready()).message.en));
+    expect(await gauge()).equal('0');
 
     aheadMs += RECEIPT_DEADLINE_MS / 2 + LOOK_MS;
     expect(await deposit('c')).equal('quorum-away');
@@ -135,6 +137,24 @@ describe('server/health', function () {
     writeFileSync(path, good);
     expect((await ready()).status).equal(200);
     expect(told()).deep.equal(['alarm tokens-unreadable', 'info tokens-readable']);
+  });
+
+  it('is not ready before the question at start is settled, though what is published has a quorum that answers', async () => {
+    const nothing = async (): Promise<void> => {};
+    let inArrears = false;
+    const readiness = new Readiness({
+      policy: readTrust(dir).policy,
+      ...{ cosigners: [], publishedSize: () => 1, clockIsBehind: () => false, isInArrears: async () => inArrears },
+      ...{ needs: { tokens: nothing, space: nothing }, log: () => {} },
+    });
+    for (const name of ['court-1', 'arbitration-1']) readiness.heard(name, true);
+    const { ready: isReady, message } = await readiness.state();
+    expect(isReady).equal(false);
+    expect(message.en).match(/^Too few members have answered the question at start/);
+    readiness.settled();
+    expect((await readiness.state()).ready).equal(true);
+    inArrears = true;
+    expect((await readiness.state()).ready, 'in arrears').equal(false);
   });
 
   it('is no reason for a page without figures when it cannot be told', async () => {

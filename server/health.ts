@@ -1,6 +1,6 @@
 /**
- * Would a deposit made now be certified? Yes when a checkpoint is published under the quorum, enough cosigners keep answering, and deposits
- * are not refused: for want of space, because no token can be checked, for the clock's or for earlier promises' sake.
+ * Would a deposit made now be certified? Yes when a checkpoint is published under the quorum, the question at its start is settled, enough
+ * cosigners keep answering, and deposits are not refused: for want of space, because no token can be checked, for the clock's or for earlier promises' sake.
  * Cosigners are heard when the ledger talks to them, and asked for their latest checkpoint when it does not; what has not answered lately
  * counts as away. Space and tokens are looked at whether or not anybody deposits, and their loss is an alarm of its own, once until they are well back.
  * Asks and remembers; stops nothing: the ledger itself waits for its quorum.
@@ -66,6 +66,7 @@ export class Readiness {
   readonly #lost = new Set<Need>();
   /** Of which the loss was told, and the return not yet. */
   readonly #told = new Set<Need>();
+  #isSettled = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ReadinessOptions) {
@@ -93,6 +94,11 @@ export class Readiness {
     else this.#answering.delete(cosigner);
   }
 
+  /** Enough cosigners have answered the ledger's question at start; before that it signs nothing. */
+  settled(): void {
+    this.#isSettled = true;
+  }
+
   /** Names of the cosigners that answer. */
   answering(): ReadonlySet<string> {
     return this.#answering;
@@ -111,8 +117,9 @@ export class Readiness {
     const published = publishedSize();
     const behind = clockIsBehind();
     const lost = NEED_NAMES.find((need) => this.#lost.has(need));
-    const ready = published !== undefined && this.#quorum().satisfied && lost === undefined && !behind && !inArrears;
-    const message = lost === undefined ? messageOf(ready, groups, behind, inArrears) : NEEDS[lost].message;
+    const isOpen = published !== undefined && this.#isSettled;
+    const ready = isOpen && this.#quorum().satisfied && lost === undefined && !behind && !inArrears;
+    const message = lost === undefined ? messageOf(ready, groups, behind, inArrears, published) : NEEDS[lost].message;
     return { ready, published: published ?? null, groups, message };
   }
 
@@ -157,7 +164,13 @@ function reasonOf(error: unknown): string {
   return String((error as Error).cause ?? error);
 }
 
-function messageOf(ready: boolean, groups: readonly GroupView[], behind: boolean, inArrears: boolean): Message {
+function messageOf(
+  ready: boolean,
+  groups: readonly GroupView[],
+  behind: boolean,
+  inArrears: boolean,
+  published: number | undefined,
+): Message {
   if (ready) return { zh: '可以受理存证。', en: 'A deposit made now would be certified.' };
   if (behind)
     return {
@@ -170,6 +183,12 @@ function messageOf(ready: boolean, groups: readonly GroupView[], behind: boolean
     const zh = '账本已有半天未取得足够的共同签名，暂停接收存证。';
     return short === undefined ? { zh, en } : { zh: zh + short.zh, en: `${en} ${short.en}` };
   }
-  if (short === undefined) return { zh: '账本尚未公布第一个检查点。', en: 'No checkpoint is published yet.' };
+  if (short === undefined && published === undefined)
+    return { zh: '账本尚未公布第一个检查点。', en: 'No checkpoint is published yet.' };
+  if (short === undefined)
+    return {
+      zh: '尚无足够成员答复启动询问，账本暂不签署。',
+      en: 'Too few members have answered the question at start yet; the ledger signs nothing before.',
+    };
   return { zh: `应答的成员不足。${short.zh}`, en: `Not enough members answer. ${short.en}` };
 }

@@ -14,6 +14,7 @@ export function ledgerEvents(log: EventLog, readiness: Readiness, alarm: Alarm):
   return (event) => {
     if (event.kind === 'cosigned' || event.kind === 'question-answered') readiness.heard(event.cosigner, true);
     if (event.kind === 'cosigner-failed') readiness.heard(event.cosigner, false);
+    if (event.kind === 'question-settled') readiness.settled();
     if (event.kind === 'misbehaviour') {
       const { cosigner, report } = event;
       return alarm('fork', 'ledger-misbehaviour', { member: cosigner }, { subject: report, report });

@@ -35,7 +35,8 @@ export class Missing {
   #wait(ms: number): void {
     this.#timer = setTimeout(() => {
       const names = [...this.#names].join(', ');
-      if (names !== '') this.#tell('warn', 'epoch-waiting', { reason: `no answer from ${names}` });
+      const reason = names === '' ? 'everybody answers, and that is not enough yet' : `no answer from ${names}`;
+      this.#tell('warn', 'epoch-waiting', { reason });
       this.#wait(Math.min(2 * ms, AGAIN_MAX_MS));
     }, ms);
   }

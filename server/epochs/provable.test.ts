@@ -63,6 +63,17 @@ describe('server/epochs provable', () => {
     );
   });
 
+  it('wants enough left to answer the question at every later start', () => {
+    const policy = bundle.policy.replace('group courts 3', 'group courts 2');
+    const few = why(
+      { ...bundle, policy, revoked: revoking('court-1', 'court-2', 'arbitration-1') },
+      parse({ ...bundle, policy }),
+    );
+    expect(few).to.match(/^after it no start could find out .* without court-1, court-2, arbitration-1, revoked then/);
+    const enough = revoking('court-1', 'arbitration-1');
+    expect(why({ ...bundle, policy, revoked: enough }, parse({ ...bundle, policy }))).to.equal(undefined);
+  });
+
   it('takes no revocation back, and leaves no log', () => {
     const revoked = revoking('court-1');
     expect(why(bundle, parse({ ...bundle, revoked }))).to.match(/takes a revocation back/);

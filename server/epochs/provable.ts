@@ -1,9 +1,11 @@
 /**
- * Whether a change can be proven at all, whoever cosigns it: asked when it is proposed, and again before its entry goes on the ledger.
- * A start would wait for ever for a proof that no judge accepts. What a judge asks of the proof itself: verifier/core/epochs.ts.
+ * Whether a change can be proven at all, whoever cosigns it, and lived with afterwards: asked when it is proposed, and again before its entry goes on the ledger.
+ * A start would wait for ever for a proof that no judge accepts, or for answers that nobody is left to give. What a judge asks of the proof itself: verifier/core/epochs.ts.
  */
-import { keyRevokedMs, type Revoked } from '../../ledger/core/cosigned.ts';
+import { keyRevokedMs, type Revoked, withoutRevoked } from '../../ledger/core/cosigned.ts';
 import { evaluatePolicy } from '../../ledger/core/policy.ts';
+import { witnessesUnder } from '../../ledger/log/policy-members.ts';
+import { isAnswered } from '../../ledger/log/startup-question.ts';
 import { requireFollows } from '../../verifier/core/epochs.ts';
 import { VerifierError } from '../../verifier/core/errors.ts';
 import { TRUST_EPOCHS_MAX } from '../../verifier/core/limits.ts';
@@ -35,6 +37,12 @@ export function whyNeverProven(present: Trust, proposed: Uint8Array): string | u
   const dead = needed(next, next.revoked);
   if (dead.length > 0) {
     return `the new policy could never be satisfied without ${dead.join(', ')}, which are revoked; replace these keys as well, or ask for fewer courts`;
+  }
+  const policy = withoutRevoked(next.policy, next.revoked);
+  const left = next.members.map(({ member }) => member).filter((name) => witnessesUnder(policy, name).length > 0);
+  if (!isAnswered(policy, new Set(left))) {
+    const silent = next.members.map(({ member }) => member).filter((name) => !left.includes(name));
+    return `after it no start could find out whether its ledger is the newest: without ${silent.join(', ')}, revoked then, too few are left to ask; give them new keys in the same change, or let them leave`;
   }
   return undefined;
 }
