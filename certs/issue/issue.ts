@@ -20,7 +20,9 @@ export interface IssueOptions {
   readonly fonts: Fonts;
   readonly signer: PdfSigner;
   /** Our own verifier with the public trust bundle. */
-  readonly verify: (certificate: Uint8Array) => Promise<{ readonly outcome: string }>;
+  readonly verify: (
+    certificate: Uint8Array,
+  ) => Promise<{ readonly outcome: string; readonly reason?: { readonly code: string } }>;
 }
 
 /**
@@ -40,7 +42,8 @@ export async function issueCertificate(options: IssueOptions): Promise<Uint8Arra
   const certificate = await signPdf(await renderCertificate(input, fonts), signer);
   const report = await verify(certificate);
   if (report.outcome !== 'consistent') {
-    throw new Error(`our own verifier calls the new certificate ${report.outcome}`, { cause: report });
+    const why = report.reason === undefined ? '' : `: ${report.reason.code}`;
+    throw new Error(`our own verifier calls the new certificate ${report.outcome}${why}`, { cause: report });
   }
   return certificate;
 }

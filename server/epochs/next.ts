@@ -40,6 +40,11 @@ export function readProposed(dir: string): Uint8Array {
   return new Uint8Array(readFileSync(join(nextDir(dir), STATEMENT_FILE)));
 }
 
+/** Where a file of the next epoch is: what `next/` does not hold stays as it is. */
+export function folderOf(dir: string, file: string): string {
+  return existsSync(join(nextDir(dir), file)) ? nextDir(dir) : dir;
+}
+
 /** Writes the platform's next configuration. Nothing is proposed by it yet. @throws StartError config-malformed */
 export function writeNextConfig(dir: string, config: PlatformConfig): void {
   writeDurably(join(nextDir(dir), CONFIG_FILE), formatConfig(config));

@@ -6,10 +6,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { hexEncode } from '../../ledger/core/bytes.ts';
+import { sha256 } from '../../ledger/core/hash.ts';
 import type { TrustBundle } from '../../verifier/core/trust.ts';
 import type { PlatformConfig } from '../config.ts';
 import { Passphrase } from '../keys/encryption.ts';
 import type { Env } from '../keys/secrets.ts';
+import { readChain } from '../keys.ts';
 import { initConsortium } from '../roles/init.ts';
 import { makePdfKeys } from '../roles/make-consortium.ts';
 import { readTrust } from '../roles/platform-setup.ts';
@@ -91,6 +94,14 @@ describe('server/epochs proposal', function () {
     for (const file of ['pdf.pem', 'pdf-chain.pem']) rmSync(join(dir, 'next/keys', file));
     await makePdfKeys(join(dir, 'next'), { name: 'other', nowMs: Date.now() }, undefined);
     expect(await refused(dir)).to.match(/^key-mismatch: .*does not lead to a root of the statement/);
+  });
+
+  it('a revocation, written by hand, of the certificate by which PDFs are signed', async () => {
+    const dir = await platform('revoked', { newKey: ['receipt'] });
+    const [signer] = readChain(join(dir, 'keys/pdf-chain.pem'));
+    const revoked = [{ key: hexEncode(sha256(signer ?? expect.fail('no signer'))), at: '2026-11-20T00:00:00Z' }];
+    edit<TrustBundle>(join(dir, 'next/statement.json'), (statement) => ({ ...statement, revoked }));
+    expect(await refused(dir)).to.match(/^key-mismatch: .*it revokes .* add --new-key pdf/);
   });
 
   it('a configuration that the next start could not read, or with other bodies than the statement', async () => {

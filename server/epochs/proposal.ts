@@ -2,17 +2,14 @@
  * What is proposed in the platform's folder, checked as a whole before its entry is on the ledger: from then on the platform must go over to it.
  * So all that it reads under the new policy, it reads here first, with what it was started with.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { CertError } from '../../certs/core/errors.ts';
-import { checkPath } from '../../certs/core/x509-path.ts';
 import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/core/trust.ts';
 import { CONFIG_FILE, KEY_FILES, type PlatformConfig, readConfig } from '../config.ts';
 import type { Env } from '../keys/secrets.ts';
 import { Keyring } from '../keys.ts';
 import { type PlatformTrust, readKeys } from '../roles/platform-setup.ts';
 import { StartError } from '../start-error.ts';
-import { nextDir, readProposed } from './next.ts';
+import { folderOf, nextDir, readProposed } from './next.ts';
+import { requirePdfPath } from './pdf-path.ts';
 import { whyNeverProven } from './provable.ts';
 
 /**
@@ -44,11 +41,6 @@ export async function readProposal(
   }
 }
 
-/** Where a file of the next epoch is: what `next/` does not hold stays as it is. */
-function folderOf(dir: string, file: string): string {
-  return existsSync(join(nextDir(dir), file)) ? nextDir(dir) : dir;
-}
-
 /** Cosigners are asked by the configuration, and counted by the statement. */
 function requireSameMembers(config: PlatformConfig, { members }: Trust): void {
   const names = (of: readonly { kind: string; member: string }[]): string =>
@@ -67,10 +59,11 @@ function requireSameMembers(config: PlatformConfig, { members }: Trust): void {
 async function openKeys(
   dir: string,
   { hsm }: PlatformConfig,
-  { policy, receiptKeys, pdfRoots }: Trust,
+  statement: Trust,
   env: Env | undefined,
   nowMs: number,
 ): Promise<void> {
+  const { policy, receiptKeys } = statement;
   const logKey = policy.logs[0]?.key;
   if (logKey === undefined) throw new Error('invariant: a trust bundle names a log');
   const keyring = await Keyring.open(dir, hsm, env);
@@ -81,13 +74,8 @@ async function openKeys(
     p256: (id, certificate) => ringOf(id).p256(id, certificate),
   };
   try {
-    const { pdfPath } = await readKeys(folderOf(dir, KEY_FILES.pdfChain), next, { logKey, receiptKeys });
-    const [signer, ...above] = pdfPath;
-    checkPath(signer, above, pdfRoots, nowMs, 'document-signing');
-  } catch (cause) {
-    if (!(cause instanceof CertError)) throw cause;
-    const why = `${KEY_FILES.pdfChain} does not lead to a root of the statement: ${cause.message}`;
-    throw new StartError('key-mismatch', why, { cause });
+    await readKeys(folderOf(dir, KEY_FILES.pdfChain), next, { logKey, receiptKeys });
+    requirePdfPath(dir, statement, nowMs);
   } finally {
     keyring.close();
   }

@@ -3,11 +3,14 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { hexEncode } from '../../ledger/core/bytes.ts';
+import { sha256 } from '../../ledger/core/hash.ts';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/core/trust.ts';
 import { encryptKeys } from '../commands/key.ts';
 import { readConfig } from '../config.ts';
 import { finishRewrite } from '../keys/rewrite.ts';
+import { readChain } from '../keys.ts';
 import { initConsortium } from '../roles/init.ts';
 import { distrustLog, rotate, settle, trustLog, watchMembers } from './member.ts';
 import { makeMemberFolder } from './new-member.ts';
@@ -70,6 +73,20 @@ describe('server/epochs propose', function () {
     const next = await proposed({ revoke: [`court-1=${AT}`, `${digest}=${AT}`] });
     expect(next.revoked.map(({ at }) => at)).to.deep.equal([AT, AT, AT]);
     expect(next.revoked.at(-1)?.key).to.equal(digest);
+  });
+
+  it('revokes no certificate by which PDFs are signed, unless there are new ones', async () => {
+    const [root] = now().pdfRoots;
+    const [signer] = readChain(join(dir, 'keys/pdf-chain.pem'));
+    for (const der of [root?.der ?? expect.fail('no root'), signer ?? expect.fail('no signer')]) {
+      const revoke = [`${hexEncode(sha256(der))}=2999-01-01T00:00:00Z`];
+      const error = await proposed({ revoke }).catch((thrown) => thrown);
+      expect(error).to.have.property('code', 'key-mismatch');
+      expect(error.message).to.match(/it revokes .* add --new-key pdf$/);
+      expect(isProposed(dir)).to.equal(false);
+      await proposed({ revoke, newKey: ['pdf'] });
+      rmSync(join(dir, 'next'), { recursive: true });
+    }
   });
 
   it('refuses what cannot be believed, and proposes nothing then', async () => {

@@ -21,6 +21,7 @@ import { courtsNeeded, type PolicyMember, policyText } from '../roles/policy-tex
 import { StartError } from '../start-error.ts';
 import { type MemberFile, readMemberFile } from './member-file.ts';
 import { isProposed, isProven, nextDir, writeNextConfig, writeProposed } from './next.ts';
+import { requirePdfPath } from './pdf-path.ts';
 import { whyNeverProven } from './provable.ts';
 
 /** Keys of the platform that can be made anew. */
@@ -45,7 +46,7 @@ export interface Proposal {
  * @param dir the platform's folder
  * @param passphrase encrypts new keys; without it they are written in the clear
  * @returns lines for the operator: what was made, and what others must know
- * @throws StartError input-malformed | output-refused | config-*
+ * @throws StartError input-malformed | output-refused | config-* | key-*
  */
 export async function propose(
   dir: string,
@@ -87,8 +88,10 @@ export async function propose(
     timestampRoots: withRoots(bundle.timestampRoots, members),
     revoked: [...(bundle.revoked ?? []), ...revoked],
   };
-  const why = whyNeverProven(present, utf8Encode(JSON.stringify(statement)));
+  const stated = utf8Encode(JSON.stringify(statement));
+  const why = whyNeverProven(present, stated);
   if (why !== undefined) throw new StartError('input-malformed', `this change is not proposed: ${why}`);
+  requirePdfPath(dir, parseTrustBundle(stated), nowMs);
   writeProposed(dir, statement, present.digest);
   return [...lines, ...statement.policy.trimEnd().split('\n')];
 }
