@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { formatVkey } from '../../ledger/core/note.ts';
 import { readTrust } from '../commands/trust.ts';
 import { CONFIG_FILE, type CourtConfig, formatConfig, KEY_FILES, type MirrorConfig } from '../config.ts';
+import { syncFolder } from '../keys/rewrite.ts';
 import { newSeal, type Passphrase } from '../keys.ts';
 import { LOOPBACK } from '../roles/layout.ts';
 import { makeKey, makeTsaKeys } from '../roles/make-consortium.ts';
@@ -68,9 +69,11 @@ export async function makeMemberFolder(
   const root = kind === 'court' ? await makeTsaKeys(stage, names, nowMs, seal) : undefined;
   const ed25519 = makeKey(join(stage, KEY_FILES.ed25519), config.keyName, 0x04, seal);
   const mlDsa44 = makeKey(join(stage, KEY_FILES.mlDsa44), config.keyName, 0x06, seal);
+  syncFolder(join(stage, 'keys'));
   const vkeys = [formatVkey(ed25519), formatVkey(mlDsa44)];
   writeDurably(join(stage, CONFIG_FILE), formatConfig({ ...config, vkeys }));
   writeDurably(join(stage, MEMBER_FILE), formatJson(fileOf(config, formatVkey(ed25519), formatVkey(mlDsa44), root)));
   renameSync(stage, dir);
+  syncFolder(data);
   return { file: join(dir, MEMBER_FILE), unwatched };
 }

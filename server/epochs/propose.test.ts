@@ -1,5 +1,6 @@
 /** Proposing a change, over a folder that the real init has made: what comes of it, and what is refused with nothing proposed. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -110,6 +111,22 @@ describe('server/epochs propose', function () {
     }
   });
 
+  it('takes no member file with keys that are revoked', async () => {
+    const { file } = await makeMemberFolder(
+      { data, member: 'court-6', port: 9060, trust: join(data, 'trust.json') },
+      Date.now(),
+    );
+    const witness = (name: string): string => formatVkey(now().policy.witnesses.get(name)?.key ?? expect.fail(name));
+    const keys = { ed25519: witness('court-3.ed25519'), mlDsa44: witness('court-3.ml-dsa-44') };
+    const { timestampRoot: _, ...rest } = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...rest, member: 'court-3', keyName: 'court-3.test.example', ...keys }));
+    const error = await proposed({ member: [file], revoke: [`court-3=${AT}`] }).catch((thrown) => thrown);
+    expect(error).to.have.property('code', 'input-malformed');
+    expect(error.message).to.match(/^the member file of court-3 has keys that are revoked: run probata member rotate/);
+    expect(isProposed(dir)).to.equal(false);
+    await proposed({ member: [file] });
+  });
+
   it('writes no configuration that the platform could not read', async () => {
     const court = join(data, 'court-4');
     const file = await rotate(court, { timestamps: true }, Date.now());
@@ -144,6 +161,18 @@ describe('server/epochs propose', function () {
     expect(await until({ newKey: ['receipt'] }, Date.now() + nineYears)).to.equal(0);
     expect(await until({ newKey: ['pdf'] }, Date.now() + nineYears)).to.be.within(nineYears, nineYears + 600_000);
     expect(await until({ newKey: ['pdf'] }, Date.now() - nineYears)).to.equal(0);
+  });
+
+  it('makes new keys durable before anything names them', async () => {
+    const done = await stepsOf(() => proposed({ newKey: ['receipt'] }));
+    const named = done.indexOf(join(dir, 'next/statement.json'));
+    for (const folder of [join(dir, 'next/keys'), dir]) expect(done.indexOf(folder), folder).to.be.within(0, named - 1);
+    const trust = join(data, 'trust.json');
+    const joined = { data, member: 'arbitration-7', port: 9070, trust };
+    const made = await stepsOf(() => makeMemberFolder(joined, Date.now()));
+    const moved = made.indexOf(join(data, 'arbitration-7'));
+    expect(made.indexOf(join(data, '.arbitration-7/keys'))).to.be.within(0, moved - 1);
+    expect(made.lastIndexOf(data)).to.be.above(moved);
   });
 
   it('proposes one change at a time, and none of a policy written by hand', async () => {
@@ -221,4 +250,32 @@ async function codeOf(work: Promise<unknown>): Promise<unknown> {
     () => 'done',
     (error) => error.code,
   );
+}
+
+/** What work makes durable and what it moves into place, in order: folders that are synced, and the targets of renames. */
+async function stepsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const done: string[] = [];
+  const { openSync, fsyncSync, renameSync } = fs;
+  const paths = new Map<number, string>();
+  fs.openSync = (path, ...rest) => {
+    const fd = openSync(path, ...rest);
+    paths.set(fd, String(path));
+    return fd;
+  };
+  fs.fsyncSync = (fd) => {
+    fsyncSync(fd);
+    done.push(paths.get(fd) ?? '');
+  };
+  fs.renameSync = (from, to) => {
+    renameSync(from, to);
+    done.push(String(to));
+  };
+  syncBuiltinESMExports();
+  try {
+    await work();
+  } finally {
+    Object.assign(fs, { openSync, fsyncSync, renameSync });
+    syncBuiltinESMExports();
+  }
+  return done;
 }

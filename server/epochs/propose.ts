@@ -6,13 +6,14 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hexDecode, utf8Encode } from '../../ledger/core/bytes.ts';
+import { keyRevokedMs } from '../../ledger/core/cosigned.ts';
 import { HASH_BYTES } from '../../ledger/core/limits.ts';
 import { formatVkey, parseVkey } from '../../ledger/core/note.ts';
 import { type Policy, parsePolicy } from '../../ledger/core/policy.ts';
 import type { RevokedKey } from '../../verifier/core/revocation.ts';
 import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/core/trust.ts';
 import { KEY_FILES, type MemberConfig, type PlatformConfig, readConfig } from '../config.ts';
-import { finishRewrite } from '../keys/rewrite.ts';
+import { finishRewrite, syncFolder } from '../keys/rewrite.ts';
 import { newSeal, type Passphrase, type Seal } from '../keys.ts';
 import { timestampUrlBeside } from '../roles/layout.ts';
 import { makeKey, makePdfKeys, trustDates } from '../roles/make-consortium.ts';
@@ -74,8 +75,8 @@ export async function propose(
   mkdirSync(join(nextDir(dir), 'keys'), { recursive: true });
   const lines: string[] = [];
   const own = await makeKeys(dir, bundle, config, proposal.newKey, nowMs, newSeal(passphrase), lines);
-  const next = nextConfig(config, members, proposal.leave);
-  writeNextConfig(dir, next);
+  const configured = nextConfig(config, members, proposal.leave);
+  writeNextConfig(dir, configured);
   const revoked = proposal.revoke.flatMap((text) => revocations(text, present));
   lines.push(...revoked.map(({ key, at }) => `revoked as of ${at}: ${key}`));
   const renewed = own.pdfRoots !== undefined || members.some(({ timestampRoot }) => timestampRoot !== undefined);
@@ -83,17 +84,28 @@ export async function propose(
     ...bundle,
     ...own,
     ...(renewed && { notAfter: later(bundle.notAfter, trustDates(nowMs).notAfter) }),
-    policy: nextPolicy(parsePolicy(own.policy ?? bundle.policy), config, next, members, proposal.courtsNeeded),
-    members: next.members.map(({ member, kind, name, nameEn }) => ({ member, kind, name, nameEn })),
+    policy: nextPolicy(parsePolicy(own.policy ?? bundle.policy), config, configured, members, proposal.courtsNeeded),
+    members: configured.members.map(({ member, kind, name, nameEn }) => ({ member, kind, name, nameEn })),
     timestampRoots: withRoots(bundle.timestampRoots, members),
     revoked: [...(bundle.revoked ?? []), ...revoked],
   };
   const stated = utf8Encode(JSON.stringify(statement));
   const why = whyNeverProven(present, stated);
   if (why !== undefined) throw new StartError('input-malformed', `this change is not proposed: ${why}`);
-  requirePdfPath(dir, parseTrustBundle(stated), nowMs);
+  const next = parseTrustBundle(stated);
+  for (const member of members) requireUnrevoked(member, next);
+  requirePdfPath(dir, next, nowMs);
+  // Before the statement says that all is there.
+  for (const folder of [join(nextDir(dir), 'keys'), dir]) syncFolder(folder);
   writeProposed(dir, statement, present.digest);
   return [...lines, ...statement.policy.trimEnd().split('\n')];
+}
+
+/** A file from before `rotate` has the keys that are in use now: revoked, the member would be silent from then on. */
+function requireUnrevoked({ member, ed25519, mlDsa44 }: MemberFile, { revoked }: Trust): void {
+  if ([ed25519, mlDsa44].every((vkey) => keyRevokedMs(revoked, parseVkey(vkey)) === undefined)) return;
+  const why = `the member file of ${member} has keys that are revoked: run probata member rotate there first, and propose with the file it writes`;
+  throw new StartError('input-malformed', why);
 }
 
 function requireMember({ members }: PlatformConfig, name: string): void {
