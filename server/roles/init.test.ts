@@ -180,6 +180,23 @@ describe('server/roles/init', () => {
     ]);
   });
 
+  it('moves the configuration of a proposed change too; who joins by it keeps the address', async () => {
+    await initConsortium(options);
+    const dir = join(data, 'platform');
+    const config = readConfig(dir, 'platform');
+    const [court] = config.members;
+    const joining = { ...(court ?? expect.fail()), member: 'court-5', url: 'http://court-5.example/witness' };
+    mkdirSync(join(dir, 'next'));
+    const next = { ...config, members: [...config.members.slice(1), joining] };
+    writeFileSync(join(dir, 'next/config.json'), formatConfig(next));
+    moveTo(placesOf(data, 9100));
+    const moved = readConfig(join(dir, 'next'), 'platform');
+    expect(moved.listen.port).equal(9100);
+    expect(moved.members[0]?.url).equal('http://127.0.0.1:9102/witness');
+    expect(moved.members.at(-1)).deep.equal(joining);
+    expect(moved.timestampUrls.at(-1)).equal('http://court-5.example/tsa');
+  });
+
   it('reads a folder that was made before there was watching, and moves it too', async () => {
     await initConsortium(options);
     const dir = join(data, 'court-1');

@@ -17,6 +17,7 @@ import {
   type RoleConfig,
   readConfig,
 } from '../config.ts';
+import { nextDir } from '../epochs/next.ts';
 import { StartError } from '../start-error.ts';
 
 export const LOOPBACK = '127.0.0.1';
@@ -89,9 +90,20 @@ export function moveTo(places: readonly Place[]): void {
   for (const place of places) {
     const config = readConfig(place.dir, place.role);
     const listen = { ...config.listen, port: place.port };
-    if (config.role === 'platform')
-      rewrite(place.dir, config, { ...config, listen, ...addresses(config.members, places) });
-    else rewrite(place.dir, config, { ...config, listen, ...watched(config, places) });
+    if (config.role === 'platform') {
+      // The one that a change puts in its place at the next start is a copy of it, made when the change was proposed.
+      for (const dir of [
+        place.dir,
+        ...(existsSync(join(nextDir(place.dir), CONFIG_FILE)) ? [nextDir(place.dir)] : []),
+      ]) {
+        const each = readConfig(dir, 'platform');
+        rewrite(dir, each, {
+          ...each,
+          listen: { ...each.listen, port: place.port },
+          ...addresses(each.members, places),
+        });
+      }
+    } else rewrite(place.dir, config, { ...config, listen, ...watched(config, places) });
   }
 }
 
@@ -99,15 +111,13 @@ function addresses(
   members: readonly MemberConfig[],
   places: readonly Place[],
 ): { members: MemberConfig[]; timestampUrls: string[] } {
-  const portOf = (member: MemberConfig): number => {
+  // Who joins by the change has no place yet, and keeps its address.
+  const moved = members.map((member) => {
     const place = places.find(({ name }) => name === member.member);
-    if (place === undefined) throw new Error(`invariant: ${member.member} has a place`);
-    return place.port;
-  };
-  return {
-    members: members.map((member) => ({ ...member, url: serviceUrl(member.kind, portOf(member)) })),
-    timestampUrls: members.filter(({ kind }) => kind === 'court').map((court) => timestampUrl(portOf(court))),
-  };
+    return place === undefined ? member : { ...member, url: serviceUrl(member.kind, place.port) };
+  });
+  const courts = moved.filter(({ kind }) => kind === 'court');
+  return { members: moved, timestampUrls: courts.map(({ url }) => timestampUrlBeside(url)) };
 }
 
 /** The peers at their places; those who have none here keep their address. */
