@@ -31,8 +31,9 @@ import type { RoleContext } from '../roles/process.ts';
 import { openPlatformStores, type PlatformStores } from '../wiring.ts';
 import { refuseStale } from './follows.ts';
 import { Missing } from './missing.ts';
-import { install, isProposed, isProven, writeProven } from './next.ts';
+import { formatJson, install, isProposed, isProven, writeProven } from './next.ts';
 import { readProposal } from './proposal.ts';
+import { continued } from './provable.ts';
 
 /** How often it is looked whether enough have cosigned, in ms. */
 const LOOK_EVERY_MS = 100;
@@ -165,26 +166,20 @@ function headOf(log: Log) {
 
 /** Waits until the checkpoint has what a judge asks of a change: cosignatures that count in spite of what it revokes. */
 async function proven(log: Log, index: number, trust: PlatformTrust, proposed: TrustBundle): Promise<TrustBundle> {
-  const {
-    epochs = [],
-    notBefore: _,
-    notAfter: __,
-    ...ended
-  } = JSON.parse(Buffer.from(trust.bytes).toString('utf8')) as TrustBundle;
   for (;;) {
     const published = log.published();
     if (published?.checkpoint.size === index + 1) {
-      const change = formatTlogProof(await log.proof(index));
-      const bundle = { ...proposed, epochs: [...epochs, { ...ended, change }] };
+      const bundle = continued(trust.bytes, proposed, formatTlogProof(await log.proof(index)));
       if (isTrusted(bundle)) return bundle;
     }
     await pause(LOOK_EVERY_MS);
   }
 }
 
+/** Of the bytes that will be in the file: their length counts. */
 function isTrusted(bundle: TrustBundle): boolean {
   try {
-    parseTrustBundle(utf8Encode(JSON.stringify(bundle)));
+    parseTrustBundle(utf8Encode(formatJson(bundle)));
     return true;
   } catch (error) {
     if (error instanceof VerifierError) return false;

@@ -27,7 +27,7 @@ export async function readProposal(
 ): Promise<TrustBundle> {
   try {
     const proposed = readProposed(dir);
-    const why = whyNeverProven(parseTrustBundle(present.bytes), proposed);
+    const why = whyNeverProven(parseTrustBundle(present.bytes), proposed, present.bytes);
     if (why !== undefined) throw new StartError('config-malformed', why);
     const next = parseTrustBundle(proposed);
     const config = readConfig(folderOf(dir, CONFIG_FILE), 'platform');

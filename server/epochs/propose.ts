@@ -90,7 +90,7 @@ export async function propose(
     revoked: [...(bundle.revoked ?? []), ...revoked],
   };
   const stated = utf8Encode(JSON.stringify(statement));
-  const why = whyNeverProven(present, stated);
+  const why = whyNeverProven(present, stated, bytes);
   if (why !== undefined) throw new StartError('input-malformed', `this change is not proposed: ${why}`);
   const next = parseTrustBundle(stated);
   for (const member of members) requireUnrevoked(member, next);

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { utf8Encode } from '../../ledger/core/bytes.ts';
 import { formatVkey } from '../../ledger/core/note.ts';
-import { TRUST_EPOCHS_MAX } from '../../verifier/core/limits.ts';
+import { TRUST_BYTES_MAX, TRUST_EPOCHS_MAX } from '../../verifier/core/limits.ts';
 import type { RevokedKey } from '../../verifier/core/revocation.ts';
 import { parseTrustBundle, type Trust, type TrustBundle } from '../../verifier/core/trust.ts';
 import { changed, keysWith } from '../../verifier/lifecycle/testing.ts';
@@ -22,8 +22,8 @@ describe('server/epochs provable', () => {
   });
 
   const parse = (value: object): Trust => parseTrustBundle(utf8Encode(JSON.stringify(value)));
-  const why = (next: object, from = present): string | undefined =>
-    whyNeverProven(from, utf8Encode(JSON.stringify(next)));
+  const why = (next: object, from = present, now: object = bundle): string | undefined =>
+    whyNeverProven(from, utf8Encode(JSON.stringify(next)), utf8Encode(JSON.stringify(now)));
   /** Both keys of these members, as they are in the policy. */
   const revoking = (...members: string[]): RevokedKey[] =>
     members.flatMap((member) =>
@@ -80,6 +80,12 @@ describe('server/epochs provable', () => {
     const log = formatVkey(signer('another.example', 0x01, 'another').key);
     expect(why({ ...bundle, policy: bundle.policy.replace(/^log \S+/, `log ${log}`) })).to.match(/about one log/);
     expect(why({ ...bundle, policy: '' })).to.match(/trust bundle: /);
+  });
+
+  it('makes no bundle that is too long to be read, as it will be written', () => {
+    const of = (change: number): object => ({ ...bundle, epochs: [{ ...bundle, change: 'x'.repeat(change) }] });
+    expect(why(bundle, present, of(TRUST_BYTES_MAX - 100_000))).to.equal(undefined);
+    expect(why(bundle, present, of(TRUST_BYTES_MAX - 10_000))).to.match(/^the bundle with its proof would have about/);
   });
 
   it('makes as many changes as a verifier reads, and no more', () => {
