@@ -88,23 +88,17 @@ function requireFolder(dir: string): string {
  */
 export function moveTo(places: readonly Place[]): void {
   for (const place of places) {
-    const config = readConfig(place.dir, place.role);
-    const listen = { ...config.listen, port: place.port };
-    if (config.role === 'platform') {
-      // The one that a change puts in its place at the next start is a copy of it, made when the change was proposed.
-      for (const dir of [
-        place.dir,
-        ...(existsSync(join(nextDir(place.dir), CONFIG_FILE)) ? [nextDir(place.dir)] : []),
-      ]) {
-        const each = readConfig(dir, 'platform');
-        rewrite(dir, each, {
-          ...each,
-          listen: { ...each.listen, port: place.port },
-          ...addresses(each.members, places),
-        });
-      }
-    } else rewrite(place.dir, config, { ...config, listen, ...watched(config, places) });
+    moveIn(place.dir, place, places);
+    // What a change puts in the place of config.json is a copy of it, made when the change was proposed.
+    if (existsSync(join(nextDir(place.dir), CONFIG_FILE))) moveIn(nextDir(place.dir), place, places);
   }
+}
+
+function moveIn(dir: string, { role, port }: Place, places: readonly Place[]): void {
+  const config = readConfig(dir, role);
+  const listen = { ...config.listen, port };
+  if (config.role === 'platform') rewrite(dir, config, { ...config, listen, ...addresses(config.members, places) });
+  else rewrite(dir, config, { ...config, listen, ...watched(config, places) });
 }
 
 function addresses(
