@@ -140,12 +140,12 @@ describe('server/health', function () {
   });
 
   it('is not ready before the question at start is settled, though what is published has a quorum that answers', async () => {
-    const nothing = async (): Promise<void> => {};
+    const there = async (): Promise<boolean> => true;
     let inArrears = false;
     const readiness = new Readiness({
       policy: readTrust(dir).policy,
       ...{ cosigners: [], publishedSize: () => 1, clockIsBehind: () => false, isInArrears: async () => inArrears },
-      ...{ needs: { tokens: nothing, space: nothing }, log: () => {} },
+      ...{ needs: { tokens: there, space: there }, log: () => {} },
     });
     for (const name of ['court-1', 'arbitration-1']) readiness.heard(name, true);
     const { ready: isReady, message } = await readiness.state();
