@@ -60,6 +60,8 @@ export interface DepositOptions {
   /** What the entry says otherwise than the record, and the log that the record names otherwise than the checkpoint. */
   readonly entry?: Partial<DepositEntry>;
   readonly origin?: string;
+  /** The renderer that the record names, when it is not the one at hand. */
+  readonly renderer?: string;
   /** Place in the tree and size of the tree. */
   readonly index?: number;
   readonly treeSize?: number;
@@ -105,7 +107,7 @@ const drawn = new Map<string, Promise<Uint8Array>>();
 /** Draws with the real renderer, each source once: thousands of variants of one certificate have one source. */
 export const rerender: Rerender = (source) => {
   const digests = [source.record, source.proof].map((bytes) => hexEncode(sha256(bytes)));
-  const key = [...digests, source.signedAt, source.contentsBytes].join();
+  const key = [...digests, source.signedAt, source.contentsBytes, source.renderer].join();
   const bytes = drawn.get(key) ?? renderCertificate(source, nodeFonts()).then((rendered) => rendered.bytes);
   drawn.set(key, bytes);
   return bytes;
@@ -193,12 +195,14 @@ export function consortiumOf(parts: Parts): TestConsortium {
 
   const certify = async (options: DepositOptions = {}): Promise<TestCertificate> => {
     const { files = FILES } = options;
-    const built = buildRecord({
+    const facts = {
       ...depositFacts(options.origin ?? origin, trust, witnesses),
       id: options.id ?? DEPOSIT_ID,
       files: files.map(fileFacts),
-      salts: (count) => Array.from({ length: count }, (_, part) => sha256(utf8Encode(`${origin} salt ${part}`))),
-    });
+      salts: (count: number) =>
+        Array.from({ length: count }, (_, part) => sha256(utf8Encode(`${origin} salt ${part}`))),
+    };
+    const built = buildRecord(facts, options.renderer);
     const record = options.show === undefined ? built.record : showFiles(built.record, options.show);
     const entry = formatEntry({
       kind: 'deposit',

@@ -286,7 +286,7 @@ export const catalog = object(
   }),
 );
 
-const information = object(
+export const information = object(
   'document information',
   dict({
     Producer: ref(() => plainText),

@@ -6,6 +6,7 @@ import { bytesOf, edit, setByteRange, textOf } from '../../fixtures/hostile/surg
 import { concat, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { createConsortium, type TestCertificate } from '../../verifier/testing.ts';
 import { codeOf } from '../issue/testing.ts';
+import { rendererId } from '../render/render.ts';
 import { checkDocumentSignature } from './document-signature.ts';
 import { ATTACHMENT_NAMES, PDF_BYTES_MAX, readCertificatePdf } from './pdf-read.ts';
 
@@ -31,6 +32,7 @@ describe('certificate PDF', () => {
     expect(found.attachments['record.json']).to.deep.equal(recordBytes);
     expect(found.attachments['deposit.tlog-proof']).to.deep.equal(proofBytes);
     expect(found.signedAt).to.equal('2026-05-03T09:42:20Z');
+    expect(found.renderer).to.equal(rendererId());
     const [, start, end, rest] = found.signatureByteRange;
     expect(utf8Decode(pdf.subarray(start, start + 1))).to.equal('<');
     expect(utf8Decode(pdf.subarray(end - 1, end))).to.equal('>');

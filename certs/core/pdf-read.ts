@@ -9,7 +9,7 @@ import { derLength, TAG } from './der.ts';
 import { CertError } from './errors.ts';
 import { parsePdfFile } from './pdf-file.ts';
 import { Reader, type Role, Walk } from './pdf-grammar.ts';
-import { catalog, page, pageTree, signature, trailer, widget } from './pdf-profile.ts';
+import { catalog, information, page, pageTree, signature, trailer, widget } from './pdf-profile.ts';
 
 /** Longest certificate in bytes: a record of the largest size (32 MiB) fits. */
 export const PDF_BYTES_MAX = 64 * 1024 * 1024;
@@ -30,6 +30,8 @@ export interface CertificatePdf {
   readonly signedBytes: readonly [Uint8Array, Uint8Array];
   /** The claimed time of signing, from /M: 'YYYY-MM-DDTHH:MM:SSZ'. */
   readonly signedAt: string;
+  /** Which renderer it says drew it, 64 hex digits; undefined when it does not say. */
+  readonly renderer: string | undefined;
   readonly attachments: Readonly<Record<AttachmentName, Uint8Array>>;
 }
 
@@ -65,7 +67,17 @@ function read(bytes: Uint8Array): CertificatePdf {
     return number !== undefined && more.length === 0 ? number : refuse(`not exactly one ${role.name}`);
   };
   checkPages(reader, one(pageTree), numbersOf(page), one(widget));
-  return { ...readSignature(reader, one(signature), bytes), attachments: readAttachments(reader, one(catalog)) };
+  return {
+    ...readSignature(reader, one(signature), bytes),
+    renderer: readRenderer(reader, one(information)),
+    attachments: readAttachments(reader, one(catalog)),
+  };
+}
+
+/** `Probata <id>`, where PDF names the program that made what is drawn: ISO 32000-1 14.3.3. */
+function readRenderer(reader: Reader, number: number): string | undefined {
+  const creator = reader.object(reader.number(reader.entries(number).get('Creator'))).value;
+  return /^Probata ([0-9a-f]{64})$/.exec(utf8Decode(reader.bytes(creator)) ?? '')?.[1];
 }
 
 /** The page tree lists every page, and the field is on exactly one of them. */
@@ -86,7 +98,11 @@ function checkPages(reader: Reader, root: number, pages: readonly number[], fiel
 
 // ---- signature -----------------------------------------------------------------------------------------------------
 
-function readSignature(reader: Reader, number: number, bytes: Uint8Array): Omit<CertificatePdf, 'attachments'> {
+function readSignature(
+  reader: Reader,
+  number: number,
+  bytes: Uint8Array,
+): Omit<CertificatePdf, 'attachments' | 'renderer'> {
   const entries = reader.entries(number);
   const contents = entries.get('Contents');
   if (contents?.type !== 'hex') throw new Error('invariant: the grammar has checked Contents');

@@ -15,7 +15,7 @@ import {
   type Reference,
   Verbatim,
 } from './kit.ts';
-import { LIBRARIES } from './renderer-id.ts';
+import { LIBRARIES, rendererId } from './renderer-id.ts';
 
 /** Points; A4. */
 export const PAGE_WIDTH = 595.28;
@@ -75,7 +75,7 @@ export class CertificateDocument {
       throw new Error('invariant: signedAt is UTC seconds');
     const facts = {
       title: options.title,
-      creator: 'Probata',
+      creator: `Probata ${rendererId()}`,
       producer: `pdfkit ${LIBRARIES.pdfkit}`,
       created: options.signedAt,
     };

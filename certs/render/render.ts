@@ -25,20 +25,20 @@ export interface RenderInput {
   readonly signedAt: string;
   /** Room for the signature, in bytes. */
   readonly contentsBytes: number;
+  /** The renderer that drew it, when it is drawn again. */
+  readonly renderer?: string;
 }
 
 /**
  * Draws a certificate.
- * @throws CertError record-malformed, record-newer-format, commitment-mismatch; renderer-unknown when the record names another
- *   renderer or a font is not ours; LedgerError tlog-proof-malformed
+ * @throws CertError record-malformed, record-newer-format, commitment-mismatch; renderer-unknown when another renderer drew it before
+ *   or a font is not ours; LedgerError tlog-proof-malformed
  */
 export async function renderCertificate(input: RenderInput, fonts: Fonts): Promise<RenderedPdf> {
   const facts = readFacts(input.record, input.proof);
-  if (facts.header.renderer !== rendererId()) {
-    throw new CertError(
-      'renderer-unknown',
-      `the record names renderer ${facts.header.renderer}, this is ${rendererId()}`,
-    );
+  const { renderer = rendererId() } = input;
+  if (renderer !== rendererId()) {
+    throw new CertError('renderer-unknown', `it was drawn by renderer ${renderer}, this is ${rendererId()}`);
   }
   const document = new CertificateDocument({
     fonts,

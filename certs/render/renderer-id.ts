@@ -1,5 +1,5 @@
-// Which renderer this is: everything that decides a byte of a certificate, hashed. A record names the renderer that drew its
-// certificate, and only the same one can redraw it.
+// Which renderer this is: everything that decides a byte of a certificate, hashed. A certificate names the renderer that drew it, and only
+// the same one can redraw it. A record names the renderer of its time, which need not be the one that draws its certificate years later.
 
 import { hexEncode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { sha256 } from '../../ledger/core/hash.ts';

@@ -26,9 +26,11 @@ export interface PageSource {
   /** YYYY-MM-DDTHH:MM:SSZ */
   readonly signedAt: string;
   readonly contentsBytes: number;
+  /** Which one drew it. */
+  readonly renderer: string;
 }
 
-/** Draws the unsigned bytes; throws CertError renderer-unknown when the record asks for another renderer. */
+/** Draws the unsigned bytes; throws CertError renderer-unknown when it is not the renderer that drew it. */
 export type Rerender = (source: PageSource) => Promise<Uint8Array>;
 
 // Uncompressed text that every certificate holds: the proof's file name, its first line, a key of the record.
@@ -114,13 +116,13 @@ export async function checkPages(
   rendererId: string | undefined,
 ): Promise<Passed<true>> {
   if (rerender === undefined) throw new VerifierError('renderer-absent', 'no renderer was given');
-  const { renderer } = header(record);
+  // A certificate that does not say was drawn by the renderer of its record's time.
+  const { renderer = header(record).renderer, attachments, signedAt, contentsBytes, signatureByteRange } = pdf;
   if (rendererId !== undefined && renderer !== rendererId) {
-    throw new CertError('renderer-unknown', `the record asks for renderer ${renderer}, here is ${rendererId}`);
+    throw new CertError('renderer-unknown', `it was drawn by renderer ${renderer}, here is ${rendererId}`);
   }
-  const { attachments, signedAt, contentsBytes, signatureByteRange } = pdf;
   const { 'record.json': recordBytes, 'deposit.tlog-proof': proofBytes } = attachments;
-  const drawn = await rerender({ record: recordBytes, proof: proofBytes, signedAt, contentsBytes });
+  const drawn = await rerender({ record: recordBytes, proof: proofBytes, signedAt, contentsBytes, renderer });
   const [, start, end] = signatureByteRange;
   const same =
     drawn.length === certificate.length &&

@@ -1,5 +1,6 @@
 // Real certificates whose pieces contradict each other, newer formats, and files that are no certificate. Changed bytes: verify-bytes.test.ts.
 import { expect } from 'chai';
+import { rendererId } from '../../certs/render/render.ts';
 import { base64Encode, concat, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import { cosign } from '../../ledger/core/cosignature.ts';
 import { formatNote, parseNote } from '../../ledger/core/note.ts';
@@ -239,6 +240,9 @@ describe('verifier/core verify, refusals', function () {
     it('cannot verify pages of a renderer that is not at hand', async () => {
       const report = await check({ rendererId: '0'.repeat(64) });
       expect([report.outcome, findings(report)]).to.deep.equal(['unverifiable', ['pages:renderer-unknown']]);
+      const named = `Probata ${rendererId()}`;
+      const other = await consortium.edit(certificate, named, `Probata ${'0'.repeat(64)}`);
+      expect(findings(await check({ certificate: other }))).to.deep.equal(['pages:renderer-unknown']);
       const { rerender: _, ...without } = inputFor(consortium, certificate);
       const none = await verify(without);
       expect([none.outcome, findings(none)]).to.deep.equal(['unverifiable', ['pages:renderer-absent']]);

@@ -1,6 +1,7 @@
 // What the verifier says about real certificates under its own trust bundle and others. Contradictions: verify-refusals.test.ts.
 import { expect } from 'chai';
 import { makePki } from '../../certs/issue/testing.ts';
+import { rendererId } from '../../certs/render/render.ts';
 import { concat, uint64, utf8Decode, utf8Encode } from '../../ledger/core/bytes.ts';
 import {
   createConsortium,
@@ -240,6 +241,11 @@ describe('verifier/core verify', function () {
       const report = await check({ trust: utf8Encode(strict) }, lacking);
       expect([report.outcome, findings(report)]).to.deep.equal(['unverifiable', ['quorum:quorum-short']]);
     });
+  });
+
+  it('draws again what the renderer at hand drew, also for a record from the time of another one', async () => {
+    const later = await consortium.certify({ renderer: '0'.repeat(64) });
+    expect((await check({ rendererId: rendererId() }, later)).outcome).to.equal('consistent');
   });
 
   it('draws no page of a certificate that no platform it trusts has signed', async () => {

@@ -37,7 +37,7 @@ export interface VerifyInput {
   readonly nowMs: number;
   /** Draws the pages again. Without it a certificate cannot be found consistent. */
   readonly rerender?: Rerender;
-  /** The renderer that `rerender` is; a record that asks for another is not held against the certificate. */
+  /** The renderer that `rerender` is; that another one drew the pages is not held against the certificate. */
   readonly rendererId?: string;
   /** SHA-256 over the program's own files, lower-case hex; only printed. */
   readonly toolDigest?: string;
