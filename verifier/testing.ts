@@ -8,8 +8,9 @@ import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
 import { attachmentChecksum } from '../certs/core/checksum.ts';
 import type { AttachmentName } from '../certs/core/pdf-read.ts';
 import type { FilePart, RecordMember, ShownRecord } from '../certs/core/record.ts';
-import { formatRecord } from '../certs/core/record.ts';
-import { buildRecord, showFiles } from '../certs/issue/record-builder.ts';
+import { files as filesOf, formatRecord, header } from '../certs/core/record.ts';
+import { buildCommitment } from '../certs/issue/bundle-tree.ts';
+import { type BuiltRecord, buildRecord, showFiles } from '../certs/issue/record-builder.ts';
 import { signPdf } from '../certs/issue/sign.ts';
 import { makePki, makeTsa, type TestPki, tokenOver, VALIDITY } from '../certs/issue/testing.ts';
 import { nodeFonts } from '../certs/render/fonts-node.ts';
@@ -195,14 +196,13 @@ export function consortiumOf(parts: Parts): TestConsortium {
 
   const certify = async (options: DepositOptions = {}): Promise<TestCertificate> => {
     const { files = FILES } = options;
-    const facts = {
+    const own = buildRecord({
       ...depositFacts(options.origin ?? origin, trust, witnesses),
       id: options.id ?? DEPOSIT_ID,
       files: files.map(fileFacts),
-      salts: (count: number) =>
-        Array.from({ length: count }, (_, part) => sha256(utf8Encode(`${origin} salt ${part}`))),
-    };
-    const built = buildRecord(facts, options.renderer);
+      salts: (count) => Array.from({ length: count }, (_, part) => sha256(utf8Encode(`${origin} salt ${part}`))),
+    });
+    const built = options.renderer === undefined ? own : ofRenderer(own.record, options.renderer);
     const record = options.show === undefined ? built.record : showFiles(built.record, options.show);
     const entry = formatEntry({
       kind: 'deposit',
@@ -240,6 +240,13 @@ export function consortiumOf(parts: Parts): TestConsortium {
     },
     edit: (certificate, text, by) => signEdited(certificate, [{ old: utf8Encode(text), by: utf8Encode(by) }]),
   };
+}
+
+/** The same record from the time of another renderer. */
+function ofRenderer(record: ShownRecord, renderer: string): Pick<BuiltRecord, 'record' | 'commitment'> {
+  const parts = [{ ...header(record), renderer }, ...filesOf(record)];
+  const shown = parts.map((content, part) => ({ part, content }));
+  return { record: { ...record, shown }, commitment: buildCommitment(parts).commitment };
 }
 
 interface Edit {

@@ -25,14 +25,12 @@ export interface BuiltRecord {
 }
 
 /**
- * Builds the record of a deposit.
+ * Builds the record of a deposit. It names the renderer of its time; whichever draws the certificate one day names itself there.
  * @param input facts, files in the submitter's order, and a source of as many random 32-byte salts as asked for
- * @param renderer the renderer of its time; whichever draws the certificate one day names itself there
  * @throws CertError record-malformed when a fact has the wrong form or length
  */
 export function buildRecord(
   input: DepositFacts & { readonly files: readonly FileFacts[]; readonly salts: (count: number) => Uint8Array[] },
-  renderer = rendererId(),
 ): BuiltRecord {
   const { files: fileFacts, salts: drawSalts, ...facts } = input;
   const salts = drawSalts(fileFacts.length + 1);
@@ -41,7 +39,7 @@ export function buildRecord(
     if (bytes?.length !== HASH_BYTES) throw new Error('invariant: one salt of 32 bytes for each part');
     return hexEncode(bytes);
   };
-  const head: RecordHeader = { v: 1, salt: salt(0), ...facts, files: fileFacts.length, renderer };
+  const head: RecordHeader = { v: 1, salt: salt(0), ...facts, files: fileFacts.length, renderer: rendererId() };
   const parts = [head, ...fileFacts.map((file, i): FilePart => ({ v: 1, salt: salt(i + 1), index: i + 1, ...file }))];
   const record: ShownRecord = {
     v: 1,
